@@ -1,0 +1,277 @@
+"""Bars: the codec of the shipped model. Music is written bar by bar, one row of three ids a note.
+
+A row says *when* (the position in the bar, 24 steps a quarter: 32nds and triplets both fall on a step), *what*
+(instrument class × pitch) and *how* (duration × velocity). The header, at the top of every window, says what a person
+may choose, each field optional; every bar says its metre and how many bars are left, so that a piece ends when it
+should. Bars are named by that count, so that a given part and a part to be written can be laid side by side: GIVEN,
+WRITE and TASK are kept free for that.
+
+After the three-token events of Allegro Music Transformer (asigalov61, 2023), the bar lines of REMI (Huang and Yang,
+2020, arXiv 2002.00212) and the compound words of Hsiao et al. (2021, arXiv 2101.02402); our rows keep drums, all 16
+General MIDI families and the metre. Two tracks of one family become one part.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from bandmate.codecs.codec import Codec, Grammar
+from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, VELOCITY, GridPiece, from_grid, tidy, to_grid
+from bandmate.music.instruments import CLASSES, DEFAULT_PROGRAMS, DRUM_CLASS, program_name
+from bandmate.music.request import Request
+from bandmate.music.theory import KEYS, find_key, pitch_name
+from bandmate.piece import DRUMS, Labels, Piece
+from bandmate.settings import Settings, UserError
+
+STEPS_PER_QUARTER = 24
+VELOCITY_STEP = 15  # eight loudness levels: 15, 30, ... 120
+VELOCITIES = 8
+
+# Kinds of row, the low ids of the field "when"; positions in the bar follow.
+(PAD, BEGIN, END, MUSIC, BAR, STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH, GIVEN, WRITE, TASK) = range(16)
+KIND_WORDS = ("pad", "begin", "end", "music", "bar", "style", "composer", "has_drums", "part", "metre", "key", "tempo",
+              "length", "given", "write", "task")
+POSITION = 24  # the id of position 0; 16 to 23 are free
+
+METRES = ((4, 4), (3, 4), (2, 4), (2, 2), (6, 8), (2, 1), (3, 8), (3, 2), (9, 8), (12, 8), (6, 4), (3, 1), (4, 2), (5, 4),
+          (4, 8), (1, 4), (8, 4), (7, 8), (5, 8), (2, 8), (8, 8), (1, 8), (9, 4), (9, 16), (12, 16), (7, 4), (3, 16),
+          (6, 16), (10, 8), (1, 2), (1, 16))
+METRE_STEPS = tuple(numerator * 4 * STEPS_PER_QUARTER // denominator for numerator, denominator in METRES)
+POSITIONS = max(METRE_STEPS)  # 288: a bar of 3/1
+
+# Durations in steps: every step to a quarter, every 32nd and triplet to a whole, then ever coarser to four wholes.
+DURATIONS = np.array([*range(1, 25), *(n for n in range(25, 97) if n % 3 == 0 or n % 4 == 0),
+                      *range(108, 193, 12), *range(216, 385, 24)])
+LEFT = np.array([*range(1, 33), *range(36, 133, 4)])  # bars left: exact to 32, then rounded up to fours; 132 is "more"
+TEMPOS = np.geomspace(30, 240, 32)  # quarters a minute, about 7 % apart
+
+# The field "what" after the notes, the field "how" after the notes: where each kind of value starts.
+NOTES = 1
+LEFT_AT = NOTES + len(CLASSES) * 128
+TEMPO_AT = LEFT_AT + len(LEFT)
+KEY_AT = TEMPO_AT + len(TEMPOS)
+STYLE_AT = KEY_AT + len(KEYS)
+COMPOSER_AT = STYLE_AT + 64
+FLAG_AT = COMPOSER_AT + 128
+METRE_AT = 1 + len(DURATIONS) * VELOCITIES
+
+_NEAREST_DURATION = np.abs(np.arange(DURATIONS[-1] + 1)[:, None] - DURATIONS).argmin(axis=1)
+_HEADER = (STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH)
+
+
+class BarsConfig(Settings):
+    """What the ids of `bars` depend on."""
+
+    styles: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    """Styles with an id of their own, in the order of their ids."""
+    composers: Annotated[tuple[str, ...], Field(max_length=128)] = ()
+    """Composers with an id of their own, in the order of their ids."""
+    keep_header: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Chance of each header field to be kept in a training window."""
+    transpose: Annotated[int, Field(ge=0, le=12)] = 6
+    """A training window is transposed by at most so many semitones either way; drums are not."""
+
+
+class Bars(Codec):
+    """The codec: see the top of this file."""
+
+    name = "bars"
+    Config = BarsConfig
+    fields = ("when", "what", "how")
+    sizes = (POSITION + POSITIONS, FLAG_AT + 32, METRE_AT + len(METRES))
+
+    config: BarsConfig
+
+    def encode(self, piece: Piece, labels: Labels | None = None) -> np.ndarray:
+        grid = to_grid(piece, STEPS_PER_QUARTER)
+        if not len(grid.notes):
+            raise UserError("the piece has no notes; nothing can be learnt from it or added to it")
+        return self.encode_grid(grid, labels or Labels())
+
+    def encode_grid(self, grid: GridPiece, labels: Labels) -> np.ndarray:
+        """Write a piece on this codec's grid as ids: int16 (N, 3)."""
+        notes, programs = _one_part_a_class(grid.notes)
+        families = notes[:, PROGRAM] // 8
+        bar = np.searchsorted(grid.bars[:, 0], notes[:, START], side="right") - 1
+        rows = np.zeros((len(notes) + len(grid.bars), 3), np.int16)
+        places = np.arange(len(notes)) + bar + 1
+        rows[places, 0] = POSITION + notes[:, START] - grid.bars[bar, 0]
+        rows[places, 1] = NOTES + families * 128 + notes[:, PITCH]
+        rows[places, 2] = how(notes[:, DURATION], notes[:, VELOCITY])
+        places = np.searchsorted(bar, np.arange(len(grid.bars))) + np.arange(len(grid.bars))
+        rows[places, 0] = BAR
+        rows[places, 1] = LEFT_AT + left_index(len(grid.bars) - np.arange(len(grid.bars)))
+        rows[places, 2] = METRE_AT + metre_ids(grid)
+        pitched = families != DRUM_CLASS
+        key = find_key(notes[pitched, PITCH], notes[pitched, DURATION]) if pitched.any() else None
+        header = self.header(labels.style, labels.composer, programs, bool((~pitched).any()),
+                             int(rows[places[0], 2]) - METRE_AT, key, grid.tempo, len(grid.bars))
+        return np.concatenate([np.array(header, np.int16), rows, np.array([[END, 0, 0]], np.int16)])
+
+    def header(self, style: str | None, composer: str | None, programs: dict[int, int] | None, drums: bool | None,
+               metre: int | None, key: int | None, tempo: float | None, bars: int | None) -> list[tuple[int, int, int]]:
+        """Write a header: rows (when, what, how); what is None, or not known to this codec, is left out."""
+        rows = [(BEGIN, 0, 0)]
+        if style in self.config.styles:
+            rows.append((STYLE, STYLE_AT + self.config.styles.index(style), 0))
+        if composer in self.config.composers:
+            rows.append((COMPOSER, COMPOSER_AT + self.config.composers.index(composer), 0))
+        if drums is not None:
+            rows.append((HAS_DRUMS, FLAG_AT + int(drums), 0))
+        rows += [(PART, NOTES + family * 128 + program % 128, 0) for family, program in sorted((programs or {}).items())]
+        if metre is not None:
+            rows.append((METRE, 0, METRE_AT + metre))
+        if key is not None:
+            rows.append((KEY, KEY_AT + key, 0))
+        if tempo is not None:
+            rows.append((TEMPO, TEMPO_AT + int(np.abs(np.log(TEMPOS / tempo)).argmin()), 0))
+        if bars is not None:
+            rows.append((LENGTH, LEFT_AT + int(left_index(np.array(bars))), 0))
+        return [*rows, (MUSIC, 0, 0)]
+
+    def decode(self, ids: np.ndarray) -> Piece:
+        ids = np.asarray(ids, dtype=np.int64).reshape(-1, 3)
+        when, what, how_ = ids.T
+        is_bar = (when == BAR) & (how_ >= METRE_AT) & (how_ < METRE_AT + len(METRES))
+        metres = np.where(is_bar, how_ - METRE_AT, -1)[is_bar]
+        lengths = np.array(METRE_STEPS)[metres]
+        starts = np.cumsum(lengths) - lengths
+        bar = np.cumsum(is_bar) - 1
+        sounds = (when >= POSITION) & (what >= NOTES) & (what < LEFT_AT) & (how_ >= 1) & (how_ < METRE_AT) & (bar >= 0)
+        sounds[sounds] &= when[sounds] - POSITION < lengths[bar[sounds]]
+        programs = dict(enumerate(DEFAULT_PROGRAMS))
+        for part in what[(when == PART) & (what >= NOTES) & (what < LEFT_AT)] - NOTES:
+            if part // 128 != DRUM_CLASS and part % 128 // 8 == part // 128:
+                programs[int(part) // 128] = int(part) % 128
+        family, pitch = np.divmod(what[sounds] - NOTES, 128)
+        duration, velocity = np.divmod(how_[sounds] - 1, VELOCITIES)
+        notes = np.column_stack([starts[bar[sounds]] + when[sounds] - POSITION, DURATIONS[duration], pitch,
+                                 (velocity + 1) * VELOCITY_STEP, np.array([programs[n] for n in range(17)])[family]])
+        tempo = [float(TEMPOS[n]) for n in what[(when == TEMPO)] - TEMPO_AT if 0 <= n < len(TEMPOS)]
+        bars = np.column_stack([starts, np.array(METRES)[metres]]).astype(np.int32).reshape(-1, 3)
+        return from_grid(GridPiece(tidy(notes.reshape(-1, 5)), bars, int(lengths.sum()), STEPS_PER_QUARTER,
+                                   round(tempo[0]) if tempo else 120.0))
+
+    def grammar(self, request: Request, rows: int) -> Grammar:
+        from bandmate.codecs.bars_grammar import BarsGrammar
+        return BarsGrammar(self, request, rows)
+
+    def is_note(self, ids: np.ndarray) -> np.ndarray:
+        return np.asarray(ids)[..., 0] >= POSITION
+
+    def given(self, ids: np.ndarray) -> np.ndarray:
+        return np.cumsum(ids[:, 0] == MUSIC) - (ids[:, 0] == MUSIC) == 0
+
+    def words(self, ids: np.ndarray) -> list[str]:
+        return [self._word(*row) for row in np.asarray(ids).tolist()]
+
+    def _word(self, when: int, what: int, how_: int) -> str:
+        family, pitch = divmod(what - NOTES, 128)
+        if when >= POSITION:
+            duration, velocity = divmod(how_ - 1, VELOCITIES)
+            name = f"drum{pitch}" if family == DRUM_CLASS else pitch_name(pitch)
+            return f"{when - POSITION}/{STEPS_PER_QUARTER} {CLASSES[family]} {name} " \
+                   f"length{DURATIONS[duration]} velocity{(velocity + 1) * VELOCITY_STEP}"
+        word = KIND_WORDS[when] if when < len(KIND_WORDS) else f"free{when}"
+        if when == PART:
+            word += f" {CLASSES[family]}:{program_name(DRUMS if family == DRUM_CLASS else pitch)}"
+        elif when in (BAR, LENGTH):
+            word += f" {LEFT[what - LEFT_AT]} left"
+        elif when == TEMPO:
+            word += f" {TEMPOS[what - TEMPO_AT]:.0f}"
+        elif when == KEY:
+            word += f" {KEYS[what - KEY_AT]}"
+        elif when == STYLE:
+            word += f" {self.config.styles[what - STYLE_AT]}"
+        elif when == COMPOSER:
+            word += f" {self.config.composers[what - COMPOSER_AT]}"
+        elif when == HAS_DRUMS:
+            word += " no" if what == FLAG_AT else " yes"
+        if how_ >= METRE_AT:
+            word += " {}/{}".format(*METRES[how_ - METRE_AT])
+        return word
+
+    def window(self, ids: np.ndarray, length: int, start: float) -> np.ndarray:
+        """Cut header + bars, at most ``length`` rows; every window starts at a bar line, with the header."""
+        head = int(np.argmax(ids[:, 0] == MUSIC)) + 1
+        bars = np.flatnonzero(ids[:, 0] == BAR)
+        starts = bars[: np.searchsorted(bars, len(ids) - (length - head), side="left") + 1]
+        first = int(starts[min(int(start * len(starts)), len(starts) - 1)])
+        return np.concatenate([ids[:head], ids[first:first + length - head]])
+
+    def pages(self, ids: np.ndarray, length: int) -> list[np.ndarray]:
+        head = int(np.argmax(ids[:, 0] == MUSIC)) + 1
+        cuts = [*np.flatnonzero(ids[:, 0] == BAR).tolist(), len(ids)]
+        pages, first = [], head
+        while first < len(ids):
+            stop = max((cut for cut in cuts if first < cut <= first + length - head), default=first + length - head)
+            pages.append(np.concatenate([ids[:head], ids[first:stop]]))
+            first = stop
+        return pages
+
+    def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        ids = transpose(ids, int(random.integers(-self.config.transpose, self.config.transpose + 1)))
+        when = ids[:, 0]
+        if random.random() < 0.5:  # let the window pass for a piece that begins here
+            ids[when == LENGTH, 1] = ids[np.argmax(when == BAR), 1]
+        kept = np.ones(TASK + 1, bool)
+        kept[list(_HEADER)] = random.random(len(_HEADER)) < self.config.keep_header
+        return ids[(when > TASK) | kept[np.minimum(when, TASK)]]
+
+
+def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:
+    """Return the ids of the field "how" for durations (steps, rounded to the table) and velocities (1 to 127)."""
+    duration = _NEAREST_DURATION[np.minimum(durations, DURATIONS[-1])]
+    velocity = np.rint(np.clip(velocities, 8, 127) / VELOCITY_STEP).astype(np.int64) - 1
+    return 1 + duration * VELOCITIES + np.clip(velocity, 0, VELOCITIES - 1)
+
+
+def left_index(bars: np.ndarray) -> np.ndarray:
+    """Return the index into LEFT of a number of bars, rounded up; more than 132 count as 132."""
+    return np.searchsorted(LEFT, np.minimum(bars, LEFT[-1]))
+
+
+def metre_ids(grid: GridPiece) -> np.ndarray:
+    """Return the index into METRES of each bar. A bar cut short, or a rare metre, takes a metre of the same length."""
+    lengths = grid.bar_lengths()
+    ids = np.zeros(len(lengths), np.int64)
+    known = {**{steps: n for n, steps in reversed(list(enumerate(METRE_STEPS)))}}
+    for length, numerator, denominator in {*zip(lengths.tolist(), *grid.bars[:, 1:].T.tolist(), strict=True)}:
+        exact = METRES.index((numerator, denominator)) if (numerator, denominator) in METRES else -1
+        if exact < 0 or METRE_STEPS[exact] != length:
+            exact = known.get(length, -1)
+        if exact < 0:
+            raise UserError(f"a bar of {numerator}/{denominator}, {length / STEPS_PER_QUARTER:g} quarters long, is not "
+                            "among the metres of the codec 'bars'; use a common metre")
+        ids[(lengths == length) & (grid.bars[:, 1] == numerator) & (grid.bars[:, 2] == denominator)] = exact
+    return ids
+
+
+def transpose(ids: np.ndarray, semitones: int) -> np.ndarray:
+    """Return a copy of some rows in another key, drums untouched; as it was if a pitch would leave 0 to 127."""
+    ids = ids.copy()
+    pitched = (ids[:, 0] >= POSITION) & (ids[:, 1] < NOTES + DRUM_CLASS * 128)
+    pitches = (ids[pitched, 1] - NOTES) % 128 + semitones
+    if semitones and len(pitches) and pitches.min() >= 0 and pitches.max() <= 127:
+        ids[pitched, 1] += semitones
+        keys = ids[:, 0] == KEY
+        number = ids[keys, 1] - KEY_AT
+        ids[keys, 1] = KEY_AT + number // 12 * 12 + (number + semitones) % 12
+    return ids
+
+
+def _one_part_a_class(notes: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
+    """Give all notes of an instrument class the program that plays most of them; return also {class: program}."""
+    counts = np.bincount(notes[:, PROGRAM], minlength=DRUMS + 1)
+    used = np.flatnonzero(counts)
+    programs: dict[int, int] = {}
+    for program in used[np.argsort(-counts[used], kind="stable")].tolist():
+        programs.setdefault(program // 8, program)
+    if len(programs) == len(used):
+        return notes, programs
+    notes = notes.copy()
+    notes[:, PROGRAM] = np.array([programs.get(family, 0) for family in range(17)])[notes[:, PROGRAM] // 8]
+    return tidy(notes.astype(np.int64)), programs

@@ -1,0 +1,101 @@
+"""What a codec is: a piece becomes rows of ids, and rows of ids become a piece again.
+
+A codec also knows its own grammar: which ids may follow. The sampler lets nothing else pass, so that whatever a
+model draws is music, and is the music that was asked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from bandmate.music.request import Request
+from bandmate.piece import Labels, Piece
+from bandmate.settings import Settings
+
+
+class Grammar(ABC):
+    """The state of some streams (one a row, B rows) that grow in step, under one request."""
+
+    prompt: np.ndarray
+    """Rows (T, F) that every stream starts with."""
+
+    @abstractmethod
+    def mask(self, field: int, chosen: np.ndarray) -> np.ndarray:
+        """Return which ids may come next in ``field``: bool (B, sizes[field]), at least one True a row.
+
+        ``chosen`` (B, F) holds the fields before ``field`` that are already drawn for this step.
+        """
+
+    @abstractmethod
+    def advance(self, chosen: np.ndarray) -> None:
+        """Take in one whole step (B, F). A finished row must be given zeros."""
+
+    @property
+    @abstractmethod
+    def done(self) -> np.ndarray:
+        """Tell which rows are finished: bool (B,). A finished row allows only id 0, the padding, in each field."""
+
+    @property
+    @abstractmethod
+    def progress(self) -> float:
+        """Share of the slowest row that is written, 0 to 1."""
+
+
+class Codec(ABC):
+    """A way of writing music as ids: arrays (N, F) of F fields a step, each field with a vocabulary of its own.
+
+    Id 0 of every field is padding and means: nothing here. In a padded field there is nothing to learn.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Settings]]
+    """What the ids depend on; saved with the data and in the checkpoint."""
+
+    sizes: tuple[int, ...]
+    """Vocabulary size of each field."""
+    fields: tuple[str, ...]
+    """Name of each field."""
+
+    def __init__(self, config: Settings | None = None) -> None:
+        self.config = self.Config() if config is None else config
+
+    @abstractmethod
+    def encode(self, piece: Piece, labels: Labels | None = None) -> np.ndarray:
+        """Write a whole piece as ids: int16 (N, F). Raises UserError for a piece that cannot be written."""
+
+    @abstractmethod
+    def decode(self, ids: np.ndarray) -> Piece:
+        """Read ids (N, F) back. Any ids are taken: what the grammar forbids is passed over."""
+
+    @abstractmethod
+    def grammar(self, request: Request, rows: int) -> Grammar:
+        """Start ``rows`` streams under a request. Raises UserError for what this codec cannot hold."""
+
+    @abstractmethod
+    def is_note(self, ids: np.ndarray) -> np.ndarray:
+        """Tell which rows of ids (..., F) complete a note: bool (...)."""
+
+    @abstractmethod
+    def words(self, ids: np.ndarray) -> list[str]:
+        """Spell each row of ids (N, F) in words, for learners and tests."""
+
+    def window(self, ids: np.ndarray, length: int, start: float) -> np.ndarray:
+        """Cut at most ``length`` rows out of a piece, ``start`` (0 to 1) of the way through its possible starts."""
+        last = max(0, len(ids) - length)
+        first = round(start * last)
+        return ids[first:first + length]
+
+    def pages(self, ids: np.ndarray, length: int) -> list[np.ndarray]:
+        """Cut a piece into windows of at most ``length`` rows that together hold each note once."""
+        return [ids[first:first + length] for first in range(0, len(ids), length)]
+
+    def given(self, ids: np.ndarray) -> np.ndarray:
+        """Tell which rows of a window (N, F) are given, not to be scored per note: bool (N,)."""
+        return np.arange(len(ids)) == 0
+
+    def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return a varied copy of a window for training: another key, header fields left out."""
+        return ids
