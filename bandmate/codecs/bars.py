@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from bandmate.codecs.codec import Codec, Grammar
-from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, VELOCITY, GridPiece, from_grid, tidy, to_grid
+from bandmate.music.grid import DEFAULT_TEMPO, DURATION, PITCH, PROGRAM, START, VELOCITY, GridPiece, from_grid, tidy, to_grid
 from bandmate.music.instruments import CLASSES, DEFAULT_PROGRAMS, DRUM_CLASS, program_name
 from bandmate.music.request import Request
 from bandmate.music.theory import KEYS, find_key, pitch_name
@@ -106,7 +106,7 @@ class Bars(Codec):
         rows[places, 1] = LEFT_AT + left_index(len(grid.bars) - np.arange(len(grid.bars)))
         rows[places, 2] = METRE_AT + metre_ids(grid)
         pitched = families != DRUM_CLASS
-        key = find_key(notes[pitched, PITCH], notes[pitched, DURATION]) if pitched.any() else None
+        key = find_key(notes[pitched, PITCH], DURATIONS[_nearest(notes[pitched, DURATION])]) if pitched.any() else None
         header = self.header(labels.style, labels.composer, programs, bool((~pitched).any()),
                              int(rows[places[0], 2]) - METRE_AT, key, grid.tempo, len(grid.bars))
         return np.concatenate([np.array(header, np.int16), rows, np.array([[END, 0, 0]], np.int16)])
@@ -132,7 +132,7 @@ class Bars(Codec):
             rows.append((LENGTH, LEFT_AT + int(left_index(np.array(bars))), 0))
         return [*rows, (MUSIC, 0, 0)]
 
-    def decode(self, ids: np.ndarray) -> Piece:
+    def decode(self, ids: np.ndarray, request: Request | None = None) -> Piece:
         ids = np.asarray(ids, dtype=np.int64).reshape(-1, 3)
         when, what, how_ = ids.T
         is_bar = (when == BAR) & (how_ >= METRE_AT) & (how_ < METRE_AT + len(METRES))
@@ -150,10 +150,10 @@ class Bars(Codec):
         duration, velocity = np.divmod(how_[sounds] - 1, VELOCITIES)
         notes = np.column_stack([starts[bar[sounds]] + when[sounds] - POSITION, DURATIONS[duration], pitch,
                                  (velocity + 1) * VELOCITY_STEP, np.array([programs[n] for n in range(17)])[family]])
-        tempo = [float(TEMPOS[n]) for n in what[(when == TEMPO)] - TEMPO_AT if 0 <= n < len(TEMPOS)]
+        tempos = [round(TEMPOS[n]) for n in what[when == TEMPO] - TEMPO_AT if 0 <= n < len(TEMPOS)]
+        tempo = request.tempo if request and request.tempo else (*tempos, DEFAULT_TEMPO)[0]
         bars = np.column_stack([starts, np.array(METRES)[metres]]).astype(np.int32).reshape(-1, 3)
-        return from_grid(GridPiece(tidy(notes.reshape(-1, 5)), bars, int(lengths.sum()), STEPS_PER_QUARTER,
-                                   round(tempo[0]) if tempo else 120.0))
+        return from_grid(GridPiece(tidy(notes.reshape(-1, 5)), bars, int(lengths.sum()), STEPS_PER_QUARTER, tempo))
 
     def grammar(self, request: Request, rows: int) -> Grammar:
         from bandmate.codecs.bars_grammar import BarsGrammar
@@ -224,9 +224,14 @@ class Bars(Codec):
 
 def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:
     """Return the ids of the field "how" for durations (steps, rounded to the table) and velocities (1 to 127)."""
-    duration = _NEAREST_DURATION[np.minimum(durations, DURATIONS[-1])]
+    duration = _nearest(durations)
     velocity = np.rint(np.clip(velocities, 8, 127) / VELOCITY_STEP).astype(np.int64) - 1
     return 1 + duration * VELOCITIES + np.clip(velocity, 0, VELOCITIES - 1)
+
+
+def _nearest(durations: np.ndarray) -> np.ndarray:
+    """Return the index into DURATIONS that comes nearest to each duration (steps)."""
+    return _NEAREST_DURATION[np.minimum(durations, DURATIONS[-1])]
 
 
 def left_index(bars: np.ndarray) -> np.ndarray:

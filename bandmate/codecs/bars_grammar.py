@@ -1,8 +1,8 @@
 """The grammar of the codec `bars`: what may follow, given what stands and what was asked for.
 
 Everything a request fixes holds because nothing else can be drawn: instruments, drums, number of bars, metre, key,
-pitch ranges. Every part that was asked for plays: by a quarter of the piece the silent ones must begin. Notes end with
-the piece.
+pitch ranges. The first and the last bar sound. Every part that was asked for plays: by a quarter of the piece the
+silent ones must begin. Notes end with the piece.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from bandmate.settings import UserError, nearest
 
 MAX_NOTES_A_BAR = 256  # a bar with more is a model that is stuck
 
+# How many durations of the table are no longer than so many steps.
+FITTING = np.searchsorted(b.DURATIONS, np.arange(b.DURATIONS[-1] + 1), side="right").tolist()
+
 
 class _Row:
     """Where one stream stands."""
@@ -31,9 +34,14 @@ class _Row:
         self.notes = 0  # notes in this bar
         self.silent = set(required)  # classes that have not played yet
         self.owed: set[int] = set()  # classes that must play in this bar
-        self.played = False
-        self.allowed = allowed
+        self.ends: dict[int, int] = {}  # the step at which each voice (an id of "what") falls silent
+        self.allow(allowed)
         self.done = False
+
+    def allow(self, notes: np.ndarray) -> None:
+        """Set which ids of "what" may play: bool (V,)."""
+        self.allowed = notes
+        self.highest = int(np.flatnonzero(notes)[-1])
 
 
 class BarsGrammar(Grammar):
@@ -49,6 +57,7 @@ class BarsGrammar(Grammar):
         self.bars = request.bars
         self.metre = b.METRE_AT + b.METRES.index(metre)
         self.steps = b.METRE_STEPS[b.METRES.index(metre)]
+        self.left = (b.LEFT_AT + b.left_index(self.bars - np.arange(self.bars))).tolist()  # what each bar says
         self.sizes = codec.sizes
         self.programs, self.drums = request.programs(), request.drums
         if self.programs is not None and request.drums is None:
@@ -113,11 +122,13 @@ class BarsGrammar(Grammar):
         if row.bar < 0:
             into[b.BAR] = True
             return
-        room = row.notes == 0 or row.allowed[row.what + 1:].any()
+        room = row.notes == 0 or row.what < row.highest
         if row.owed or row.notes < MAX_NOTES_A_BAR:
             into[b.POSITION + row.position + (not room):b.POSITION + self.steps] = True
-        if not row.owed:
-            into[b.END if row.bar == self.bars - 1 else b.BAR] = True
+        last = row.bar == self.bars - 1
+        silent = not row.notes and (row.bar == 0 or (last and max(row.ends.values()) <= row.bar * self.steps))
+        if not row.owed and not silent:
+            into[b.END if last else b.BAR] = True
 
     def _what(self, row: _Row, ids: list[int], into: np.ndarray) -> None:
         when = ids[0]
@@ -137,7 +148,7 @@ class BarsGrammar(Grammar):
             else:
                 self._fill_slot(slot, 1, into)
         elif when == b.BAR:
-            into[b.LEFT_AT + int(b.left_index(np.array(self.bars - row.bar - 1)))] = True
+            into[self.left[row.bar + 1]] = True
         elif when == b.END:
             into[0] = True
         else:
@@ -170,10 +181,10 @@ class BarsGrammar(Grammar):
             into[0] = True
         else:
             rest = (self.bars - row.bar) * self.steps - (when - b.POSITION)
-            into[1:1 + b.VELOCITIES * int(np.searchsorted(b.DURATIONS, rest, side="right"))] = True
+            into[1:1 + b.VELOCITIES * FITTING[min(rest, len(FITTING) - 1)]] = True
 
     def advance(self, chosen: np.ndarray) -> None:
-        for row, (when, what, _) in zip(self.rows, chosen.tolist(), strict=True):
+        for row, (when, what, how) in zip(self.rows, chosen.tolist(), strict=True):
             if row.done:
                 continue
             if row.slot < len(self.slots):
@@ -182,13 +193,12 @@ class BarsGrammar(Grammar):
                 row.bar, row.position, row.what, row.notes = row.bar + 1, 0, 0, 0
                 if row.bar == self.bars // 4:
                     row.owed = set(row.silent)
-                    if not row.owed and not row.played:  # nothing asked for, nothing written: any one part must begin
-                        row.owed = {int(np.argmax(row.allowed) - b.NOTES) // 128}
             elif when == b.END:
                 row.done = True
             else:
                 family = (what - b.NOTES) // 128
-                row.position, row.what, row.notes, row.played = when - b.POSITION, what, row.notes + 1, True
+                row.position, row.what, row.notes = when - b.POSITION, what, row.notes + 1
+                row.ends[what] = row.bar * self.steps + row.position + int(b.DURATIONS[(how - 1) // b.VELOCITIES])
                 row.silent.discard(family)
                 row.owed.discard(family)
 
@@ -202,8 +212,9 @@ class BarsGrammar(Grammar):
             silent = [family for family in range(17) if family not in row.silent]
             table = row.allowed[b.NOTES:b.LEFT_AT].copy().reshape(17, 128)
             table[silent] = False
-            row.allowed = row.allowed.copy()
-            row.allowed[b.NOTES:b.LEFT_AT] = table.ravel()
+            allowed = row.allowed.copy()
+            allowed[b.NOTES:b.LEFT_AT] = table.ravel()
+            row.allow(allowed)
         row.slot += 1
 
     @property

@@ -31,12 +31,12 @@ class Grammar(ABC):
 
     @abstractmethod
     def advance(self, chosen: np.ndarray) -> None:
-        """Take in one whole step (B, F). A finished row must be given zeros."""
+        """Take in one whole step (B, F). A finished row must be given padding."""
 
     @property
     @abstractmethod
     def done(self) -> np.ndarray:
-        """Tell which rows are finished: bool (B,). A finished row allows only id 0, the padding, in each field."""
+        """Tell which rows are finished: bool (B,). A finished row allows only padding in each field."""
 
     @property
     @abstractmethod
@@ -47,13 +47,15 @@ class Grammar(ABC):
 class Codec(ABC):
     """A way of writing music as ids: arrays (N, F) of F fields a step, each field with a vocabulary of its own.
 
-    Id 0 of every field is padding and means: nothing here. In a padded field there is nothing to learn.
+    The id ``pad`` of every field is padding and means: nothing here. In a padded field there is nothing to learn.
     """
 
     name: ClassVar[str]
     Config: ClassVar[type[Settings]]
     """What the ids depend on; saved with the data and in the checkpoint."""
 
+    pad: ClassVar[int] = 0
+    """The id that means: nothing here."""
     sizes: tuple[int, ...]
     """Vocabulary size of each field."""
     fields: tuple[str, ...]
@@ -67,8 +69,11 @@ class Codec(ABC):
         """Write a whole piece as ids: int16 (N, F). Raises UserError for a piece that cannot be written."""
 
     @abstractmethod
-    def decode(self, ids: np.ndarray) -> Piece:
-        """Read ids (N, F) back. Any ids are taken: what the grammar forbids is passed over."""
+    def decode(self, ids: np.ndarray, request: Request | None = None) -> Piece:
+        """Read ids (N, F) back. Any ids are taken: what the grammar forbids is passed over.
+
+        What the ids cannot say exactly (tempo, for some codecs metre and programs) comes from the request they answer.
+        """
 
     @abstractmethod
     def grammar(self, request: Request, rows: int) -> Grammar:

@@ -1,0 +1,51 @@
+"""The command line: which commands there are, and what a mistake looks like. What they do stands in ``commands/``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import CycloptsError, Group
+
+from bandmate.commands import compose, learn, models
+from bandmate.commands.flags import make_app, run
+from bandmate.settings import UserError
+
+USER_ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
+
+app = make_app("bandmate", help="Write music: compose for several instruments, or train a composer of your own.")
+app["--help"].group = app["--version"].group = Group("About")
+
+for group, functions in {"Compose": (compose.render, compose.sheet, compose.info, compose.tokens),
+                         "Learn": (learn.corpora, learn.fetch),
+                         "Models": (models.models, models.export)}.items():
+    for function in functions:
+        app.command(function, group=group)
+app.command(learn.prepare, group="Learn", usage="Usage: bandmate prepare [OPTIONS] SOURCE... OUT")
+# These two read their words, --help too, once they know the family: each family has flags of its own.
+app.command(compose.generate, group="Compose", sort_key=0, help_flags=[])
+app.command(learn.train, group="Learn", help_flags=[])
+app.command(models.benchmark)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command line; return its exit code: 0, or 2 after a mistake that a sentence explains."""
+    try:
+        run(app, sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+    except (UserError, CycloptsError) as error:
+        print(f"bandmate: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt as error:
+        print(f"\nbandmate: {str(error) or 'stopped'}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
+        return PIPE_CLOSED
+    except OSError as error:
+        place = f"'{error.filename}': " if error.filename else ""
+        print(f"bandmate: {place}{error.strerror or error}; a place that can be read and written was expected; check it",
+              file=sys.stderr)
+        return USER_ERROR
+    return 0

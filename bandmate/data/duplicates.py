@@ -1,0 +1,98 @@
+"""Near-duplicates: the same music in another key, in another arrangement or under another file name.
+
+Each part of a piece is heard as the line of its top notes; every run of intervals in that line is a shingle. Two pieces
+belong together if one part of each shares most shingles, estimated by MinHash (Broder, 1997) and found by banding
+(Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3). Intervals do not change with the key. Pieces
+are only kept on one side of the split; nothing is thrown away.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bandmate.music.grid import PITCH, PROGRAM, START
+from bandmate.piece import DRUMS
+
+HASHES = 32  # of a signature
+BANDS = 16  # of two hashes each: parts that share half their shingles meet in a band 99 % of the time
+INTERVALS = 7  # of a shingle: eight notes in a row
+LEAST_SHINGLES = 20  # a part with fewer is compared as a whole, and only equals itself
+LEAST_VARIETY = 0.4  # different shingles a note: an accompaniment that repeats its pattern has fewer than a melody
+MOST_PARTS = 6  # of a piece, the ones with most shingles
+ALIKE = 0.65  # share of equal hashes at which two parts count as the same music
+NEIGHBOURS = 3  # in a band each part is compared with so many before it
+
+_random = np.random.default_rng(2_038_074_743)
+_FACTORS = _random.integers(1, 2**63, HASHES, dtype=np.uint64) | np.uint64(1)
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
+_POWERS = _MIXER ** np.arange(INTERVALS, dtype=np.uint64)
+
+
+def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
+    """Return the signatures of the parts in a note table (N, 5): uint32 (parts, HASHES); some pieces have none."""
+    step = max(ticks_per_quarter // 8, 1)
+    drums = notes[:, PROGRAM] == DRUMS
+    if not drums.all():
+        notes = notes[~drums]
+    start = (notes[:, START] + step // 2) // step  # 32nd notes: what is played together starts together
+    order = np.argsort((notes[:, PROGRAM] << 48) + (start << 7) + 127 - notes[:, PITCH])
+    start, program, pitch = start[order], notes[order, PROGRAM], notes[order, PITCH]
+    top = np.ones(len(order), bool)
+    top[1:] = (np.diff(start) != 0) | (np.diff(program) != 0)
+    pitch, program = pitch[top], program[top]
+    cuts = [0, *(np.flatnonzero(np.diff(program)) + 1).tolist(), len(program)]
+    lines = [pitch[first:stop] for first, stop in zip(cuts, cuts[1:], strict=False)]
+    parts = sorted(((_shingles(line), len(line)) for line in lines), key=lambda part: -len(part[0]))
+    varied = [shingles for shingles, length in parts if len(shingles) >= max(LEAST_SHINGLES, LEAST_VARIETY * length)]
+    if varied:
+        return np.stack([_minhash(shingles) for shingles in varied[:MOST_PARTS]])
+    if len(parts[0][0]) > 2:  # short or monotonous: only equals what has the very same lines
+        everything = np.concatenate([shingles for shingles, _ in parts])
+        return _minhash((everything ^ (everything >> np.uint64(31))).sum(keepdims=True, dtype=np.uint64))[None]
+    return np.zeros((0, HASHES), np.uint32)
+
+
+def _shingles(pitches: np.ndarray) -> np.ndarray:
+    """Return the distinct hashed runs of intervals of a line of pitches: uint64 (N,)."""
+    intervals = np.diff(pitches).astype(np.uint64)
+    count = len(intervals) - INTERVALS + 1
+    if count < 1:
+        return intervals[:0]
+    runs = np.zeros(count, np.uint64)
+    for place, power in enumerate(_POWERS):
+        runs += intervals[place:place + count] * power
+    runs.sort()
+    return runs[np.diff(runs, prepend=~runs[:1]) != 0]
+
+
+def _minhash(shingles: np.ndarray) -> np.ndarray:
+    mixed = (shingles ^ (shingles >> np.uint64(31))) * _MIXER + _MIXER  # 0, a repeated note, must not always be least
+    return (((mixed ^ (mixed >> np.uint64(29)))[:, None] * _FACTORS) >> np.uint64(32)).min(axis=0).astype(np.uint32)
+
+
+def groups(table: np.ndarray, owners: np.ndarray, pieces: int) -> np.ndarray:
+    """Join pieces by the signatures of their parts; return the group of each piece, its lowest member: int64 (pieces,).
+
+    ``table`` is uint32 (parts, HASHES), ``owners`` says whose part each is.
+    """
+    parent = list(range(pieces))
+
+    def root(piece: int) -> int:
+        while parent[piece] != piece:
+            parent[piece] = parent[parent[piece]]
+            piece = parent[piece]
+        return piece
+
+    width = HASHES // BANDS
+    for band in range(BANDS):
+        columns = table[:, band * width:(band + 1) * width]
+        order = np.lexsort((*table[:, :2].T, *columns.T))
+        for gap in range(1, NEIGHBOURS + 1):
+            left, right = order[gap:], order[:-gap]
+            met = (columns[left] == columns[right]).all(axis=1) & (owners[left] != owners[right])
+            left, right = left[met], right[met]
+            alike = (table[left] == table[right]).mean(axis=1) >= ALIKE
+            for one, other in zip(owners[left[alike]].tolist(), owners[right[alike]].tolist(), strict=True):
+                low, high = sorted((root(one), root(other)))
+                parent[high] = low
+    return np.array([root(piece) for piece in range(pieces)], np.int64)

@@ -1,0 +1,155 @@
+"""What is known about each file: from a `catalogue.csv` beside it, else from the names of its folders.
+
+A catalogue has a column `path` (below the catalogue, or inside an archive that lies beside it) and any of title,
+composer_id, composer, genre, era, source, licence, notes and jsb_overlap. Without one, folders speak: style/title,
+or style/composer/title; a great many folders side by side are taken for composers.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from bandmate.data.sources import BACH, CATALOGUE, Entry
+from bandmate.piece import Labels
+from bandmate.settings import UserError
+
+MAX_STYLES, MIN_STYLE_PIECES = 64, 20
+MAX_COMPOSERS, MIN_COMPOSER_PIECES, MIN_COMPOSER_NOTES = 128, 10, 10_000
+BACH_NOTES = 240  # of a chorale, roughly
+BYTES_A_NOTE = 8  # of a MIDI file, roughly: for files of which no catalogue says how many notes they have
+_HELD_OUT = ("valid", "test")  # values of jsb_overlap: music of the JSB benchmark's own held-out chorales
+
+_BACH = Labels(composer="Bach, Johann Sebastian", style="classical", era="baroque", source="music21",
+               licence="PD music; encoding M. Greentree, distributed in music21 by permission")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about one file before it is read."""
+
+    labels: Labels
+    held_out: bool = False  # belongs to a benchmark's held-out music: never train on it
+    notes: int = 0
+
+
+@dataclass
+class Vocabulary:
+    """Counts styles and composers, and picks those frequent enough for an id of their own."""
+
+    pieces: Counter[tuple[str, str]] = field(default_factory=Counter)
+    notes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, labels: Labels, pieces: int, notes: int) -> None:
+        """Count some files that have the same labels."""
+        for kind, name in (("style", labels.style), ("composer", labels.composer)):
+            if name:
+                self.pieces[kind, name] += pieces
+                self.notes[kind, name] += notes
+
+    def styles(self) -> tuple[str, ...]:
+        """Return the styles that are to have an id, most notes first."""
+        return self._most("style", MAX_STYLES, MIN_STYLE_PIECES, 0)
+
+    def composers(self) -> tuple[str, ...]:
+        """Return the composers that are to have an id, most notes first."""
+        return self._most("composer", MAX_COMPOSERS, MIN_COMPOSER_PIECES, MIN_COMPOSER_NOTES)
+
+    def _most(self, kind: str, count: int, pieces: int, notes: int) -> tuple[str, ...]:
+        names = [name for what, name in self.pieces
+                 if what == kind and self.pieces[kind, name] >= pieces and self.notes[kind, name] >= notes]
+        return tuple(sorted(names, key=lambda name: (-self.notes[kind, name], name))[:count])
+
+
+class Librarian:
+    """Knows every file by its catalogue or its folders. Show it all files before you ask."""
+
+    def __init__(self) -> None:
+        self._catalogues: dict[Path, dict[str, Known]] = {}
+        self._folders: dict[tuple[Path, str], _Folders] = defaultdict(_Folders)
+        self._seen = Vocabulary()
+
+    def see(self, entry: Entry) -> Known | None:
+        """Take note of a file and its folders; return what a catalogue knows of it."""
+        known = self._listed(entry)
+        if known:
+            self._seen.add(known.labels, 1, known.notes)
+        else:
+            self._folders[entry.home, entry.source].see(entry.inside, entry.size // BYTES_A_NOTE)
+        return known
+
+    def vocabulary(self) -> Vocabulary:
+        """Count the styles and composers of all files seen."""
+        vocabulary = Vocabulary(self._seen.pieces.copy(), self._seen.notes.copy())
+        for folders in self._folders.values():
+            folders.count(vocabulary)
+        return vocabulary
+
+    def know(self, entry: Entry) -> Known:
+        """Return what is known about a file."""
+        labels = self._folders[entry.home, entry.source].labels(entry.inside)
+        return self._listed(entry) or Known(labels.replace(title=_title(entry), source=entry.source))
+
+    def _listed(self, entry: Entry) -> Known | None:
+        if entry.source == BACH:
+            return Known(_BACH.replace(title=_title(entry)), notes=BACH_NOTES)
+        if entry.home not in self._catalogues:
+            path = entry.home / CATALOGUE
+            self._catalogues[entry.home] = read_catalogue(path) if path.is_file() else {}
+        return self._catalogues[entry.home].get(entry.inside)
+
+
+def _title(entry: Entry) -> str:
+    return PurePosixPath(entry.inside).stem.replace("_", " ").strip()
+
+
+class _Folders:
+    """The folders of one source. A folder that holds everything says nothing, and is passed over."""
+
+    def __init__(self) -> None:
+        self._inner: dict[str, set[str]] = {}  # outermost folder -> the folders in it
+        self._files: Counter[tuple[str, ...]] = Counter()
+        self._notes: Counter[tuple[str, ...]] = Counter()
+
+    def see(self, inside: str, notes: int) -> None:
+        folders = PurePosixPath(inside).parts[:-1][:3]  # one to pass over, style, composer
+        top, second = (*folders, "", "")[:2]
+        self._inner.setdefault(top, set()).add(second)
+        self._files[folders] += 1
+        self._notes[folders] += notes
+
+    def count(self, vocabulary: Vocabulary) -> None:
+        for folders, files in self._files.items():
+            vocabulary.add(self.labels("/".join((*folders, "file"))), files, self._notes[folders])
+
+    def labels(self, inside: str) -> Labels:
+        wrapped = len(self._inner) == 1 and "" not in self._inner
+        siblings = next(iter(self._inner.values())) if wrapped else self._inner
+        names = [name.replace("_", " ").strip() for name in PurePosixPath(inside).parts[wrapped:-1]]
+        if len(siblings) > MAX_STYLES:
+            return Labels(composer=names[0] if names else "")
+        return Labels(style=names[0].lower() if names else "", composer=names[1] if len(names) > 1 else "")
+
+
+def read_catalogue(path: Path) -> dict[str, Known]:
+    """Read a catalogue; return what it knows by path. Raises UserError if it has no column `path`."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if "path" not in (rows.fieldnames or ()):
+                raise UserError(f"the catalogue '{path}' has no column 'path'; its first line must name the columns; add it")
+            return {row["path"]: _known(row) for row in rows if row["path"]}
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise UserError(f"the catalogue '{path}' cannot be read ({error}); save it as comma-separated UTF-8 text") from None
+
+
+def _known(row: dict[str, str]) -> Known:
+    def get(name: str) -> str:
+        return (row.get(name) or "").strip()
+
+    labels = Labels(title=get("title"), composer=get("composer_id") or get("composer"), style=get("genre").lower(),
+                    era=get("era").lower(), source=get("source"), licence=get("licence"))
+    notes = get("notes")
+    return Known(labels, get("jsb_overlap") in _HELD_OUT, int(notes) if notes.isdigit() else 0)

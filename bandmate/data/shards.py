@@ -1,0 +1,160 @@
+"""One worker's share: some files become one shard on disk, each file either encoded or rejected with a reason.
+
+A shard is three files: NUMBER.ids.npy (all rows), NUMBER.parts.npy (signatures of parts, see `duplicates`) and, written
+last, NUMBER.json with what belongs to which piece. A shard with its .json is finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bandmate.codecs.codec import Codec
+from bandmate.data import duplicates
+from bandmate.data.labels import Known
+from bandmate.data.sources import Entry
+from bandmate.music.clean import Filters, Rejection
+from bandmate.music.files import MIDI_SUFFIXES, SUFFIXES, Tune, read_tunes, whole_file
+from bandmate.music.grid import note_table
+from bandmate.piece import Labels
+from bandmate.settings import UserError
+
+PATIENCE = 3  # a file that ignores its time limit this many times over ends its worker
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs besides the files."""
+
+    codec: Codec
+    filters: Filters
+    folder: Path
+
+
+class TooSlow(Exception):
+    """A file took longer than its time limit."""
+
+
+def start_worker() -> None:
+    """Prepare a worker process: Ctrl-C is its parent's business, and it ends when its parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashing: frozenset[str] = frozenset()) -> None:
+    """Read, judge and encode some files, and write shard ``number``. Files in ``crashing`` are rejected unread."""
+    ids: list[np.ndarray] = []
+    parts: list[np.ndarray] = []
+    pieces: list[dict[str, object]] = []
+    rejected: list[tuple[str, str, str]] = []
+    for entry, known in files:
+        if entry.path in crashing:
+            rejected.append((entry.path, "crash", "reading it ended the program or never ended"))
+            continue
+        for path, result in encode_file(job, entry, known):
+            if isinstance(result, Rejection):
+                rejected.append((path, result.reason, result.rule))
+                continue
+            rows, signatures, labels = result
+            ids.append(rows)
+            parts.append(signatures)
+            pieces.append({"path": path, "rows": len(rows), "notes": int(job.codec.is_note(rows).sum()),
+                           "parts": len(signatures), "digest": hashlib.sha256(rows.tobytes()).hexdigest(),
+                           "held_out": known.held_out, "labels": labels.model_dump()})
+    fields = len(job.codec.fields)
+    with whole_file(job.folder / f"{number:06}.ids.npy") as path:
+        np.save(path, np.concatenate([np.zeros((0, fields), np.int16), *ids]))
+    with whole_file(job.folder / f"{number:06}.parts.npy") as path:
+        np.save(path, np.concatenate([np.zeros((0, duplicates.HASHES), np.uint32), *parts]))
+    with whole_file(job.folder / f"{number:06}.json") as path:
+        path.write_text(json.dumps({"pieces": pieces, "rejected": rejected}))
+
+
+Encoded = tuple[np.ndarray, np.ndarray, Labels]
+"""Rows, signatures, labels of a piece."""
+
+
+def encode_file(job: Job, entry: Entry, known: Known) -> Iterator[tuple[str, Encoded | Rejection]]:
+    """Yield every tune of a file under its path, encoded or rejected; at least one."""
+    done = 0
+    try:
+        with time_limit(job.filters.seconds_a_file):
+            refused = _refuse_unread(job.filters, entry)
+            if refused:
+                yield entry.path, refused
+                return
+            for tune in read_tunes(entry.read(), entry.path):
+                path = entry.path if tune.number == 1 else f"{entry.path}#{tune.number}"
+                yield path, _encode(job, tune, known.labels)
+                done = tune.number
+    except TooSlow:
+        rejection = Rejection("too slow", f"{job.filters.seconds_a_file:g} seconds for a file")
+    except UserError as error:
+        rejection = Rejection("damaged", str(error))
+    except OSError as error:
+        rejection = Rejection("unreadable", error.strerror or str(error))
+    except Exception as error:  # whatever a parser makes of a broken file must not stop the run
+        rejection = Rejection("damaged", f"{type(error).__name__}: {error}"[:300])
+    else:
+        return
+    yield f"{entry.path}#{done + 1}" if done else entry.path, rejection
+
+
+def _refuse_unread(filters: Filters, entry: Entry) -> Rejection | None:
+    if entry.trouble:
+        return Rejection("unreadable", entry.trouble)
+    if not entry.path.lower().endswith(SUFFIXES):
+        return Rejection("not music", f"known endings are {' '.join(SUFFIXES)}")
+    return filters.check_size(entry.size, entry.path.lower().endswith(MIDI_SUFFIXES))
+
+
+def _encode(job: Job, tune: Tune, labels: Labels) -> Encoded | Rejection:
+    notes = note_table(tune.piece)
+    rejection = job.filters.check(tune.piece, notes)
+    if rejection:
+        return rejection
+    own = {name: value for name, value in tune.labels.model_dump().items() if value and not getattr(labels, name)}
+    if tune.labels.title and tune.number > 1:
+        own["title"] = tune.labels.title
+    labels = labels.replace(**own) if own else labels
+    try:
+        rows = job.codec.encode(tune.piece, labels)
+    except UserError as error:
+        return Rejection("not in the codec", str(error))
+    return rows, duplicates.signatures(notes, tune.piece.ticks_per_quarter), labels
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TooSlow in a block that runs longer. One stuck in foreign code cannot raise: a while later its process ends."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        faulthandler.dump_traceback_later(seconds, exit=True)
+        yield
+        faulthandler.cancel_dump_traceback_later()
+        return
+    before = signal.signal(signal.SIGALRM, _too_slow)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds * PATIENCE)  # its signal ends a process that has no handler for it
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _too_slow(*_: object) -> None:
+    raise TooSlow

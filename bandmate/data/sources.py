@@ -1,0 +1,153 @@
+"""Where music comes from: a file, a folder, a .zip or .tar archive, or the word `bach`.
+
+Everything is walked file by file and in a fixed order, so that a corpus of any size needs little memory and a stopped
+run can find its place again. Archives inside a folder are walked too; nothing is ever unpacked to disk.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bandmate.music.files import SUFFIXES
+from bandmate.settings import UserError
+
+BACH = "bach"
+"""The word for the chorales that music21 carries."""
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+CATALOGUE = "catalogue.csv"
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, NotImplementedError,
+            RuntimeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a source.
+
+    ``path`` names it for people ("songs.zip/folk/a.mid"); ``inside`` is its path below ``home``, the folder that holds
+    the files or the archive, or inside the archive. ``content`` is its bytes, or where they lie, or None if they were
+    not asked for. ``trouble`` says why it cannot be read at all.
+    """
+
+    path: str
+    inside: str
+    home: Path
+    source: str
+    size: int
+    content: bytes | Path | None = None
+    trouble: str = ""
+
+    def read(self) -> bytes:
+        """Return the bytes of the file."""
+        if isinstance(self.content, bytes):
+            return self.content
+        if self.content is None:
+            raise ValueError(f"{self.path} was walked without its content")
+        return self.content.read_bytes()
+
+
+def check(sources: list[str]) -> None:
+    """Raise UserError for a source that does not exist, or is no music file, folder or archive."""
+    if not sources:
+        raise UserError(f"no source was named; name a music file, a folder, a .zip or .tar archive, or '{BACH}'")
+    for source in sources:
+        path = Path(source)
+        if source == BACH and not path.exists():
+            continue
+        if not path.exists():
+            raise UserError(f"there is no file or folder '{source}'; a source is a music file, a folder, a .zip or .tar "
+                            f"archive of them, or the word '{BACH}'; check the name")
+        if path.is_dir() and not any(os.scandir(path)):
+            raise UserError(f"the folder '{source}' is empty; put music files into it ({' '.join(SUFFIXES)})")
+        if path.is_file() and not path.name.lower().endswith(SUFFIXES + ARCHIVE_SUFFIXES):
+            raise UserError(f"'{source}' is no music file and no archive; known endings are "
+                            f"{' '.join(SUFFIXES + ARCHIVE_SUFFIXES)}")
+
+
+def walk(sources: list[str], content: bool = True, largest: int = 2**31) -> Iterator[Entry]:
+    """Yield every file of every source, in a fixed order.
+
+    With ``content`` False the entries of archives come without their bytes; files over ``largest`` bytes always do.
+    A damaged archive ends with an entry that says so in ``trouble``.
+    """
+    for source in sources:
+        path = Path(source)
+        if source == BACH and not path.exists():
+            yield from _bach()
+        elif path.is_dir():
+            yield from _folder(path, content, largest)
+        elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
+            yield from _archive(path, path.name, content, largest)
+        else:
+            yield Entry(path.name, path.name, path.parent, path.stem, path.stat().st_size, path)
+
+
+def _bach() -> Iterator[Entry]:
+    package = importlib.util.find_spec("music21")
+    folders = package.submodule_search_locations if package else None
+    if not folders:
+        raise UserError("the word 'bach' stands for the chorales in music21, which is not installed; install music21")
+    home = Path(folders[0]) / "corpus" / "bach"
+    for path in sorted(home.glob("bwv*.mxl")):
+        yield Entry(f"{BACH}/{path.name}", path.name, home, BACH, path.stat().st_size, path)
+
+
+def _folder(home: Path, content: bool, largest: int) -> Iterator[Entry]:
+    name = home.resolve().name
+    for folder, folders, files in os.walk(home):
+        folders.sort()
+        for file in sorted(files):
+            path = Path(folder, file)
+            inside = path.relative_to(home).as_posix()
+            if file.lower().endswith(ARCHIVE_SUFFIXES) and path.is_file():
+                yield from _archive(path, inside, content, largest)
+            elif file == CATALOGUE:
+                continue
+            elif not path.is_file():
+                yield Entry(inside, inside, home, name, 0, trouble="not a file")
+            else:
+                yield Entry(inside, inside, home, name, path.stat().st_size, path)
+
+
+def _archive(path: Path, name: str, content: bool, largest: int) -> Iterator[Entry]:
+    members = _zip(path, content, largest) if path.name.lower().endswith(".zip") else _tar(path, content, largest)
+    source = next(path.name[:-len(suffix)] for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True)
+                  if path.name.lower().endswith(suffix))
+    try:
+        for inside, size, data, trouble in members:
+            if inside.rpartition("/")[2] != CATALOGUE:
+                yield Entry(f"{name}/{inside}", inside, path.parent, source, size, data, trouble)
+    except _DAMAGED as error:
+        yield Entry(name, "", path.parent, source, 0, trouble=f"damaged archive: {error or type(error).__name__}")
+
+
+def _tar(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, bytes | None, str]]:
+    with tarfile.open(path, "r|*") as archive:
+        for member in archive:
+            archive.members = []  # tarfile would keep every header it has seen
+            if not member.isfile():
+                continue
+            handle = archive.extractfile(member) if content and member.size <= largest else None
+            yield member.name, member.size, handle.read() if handle else None, ""
+
+
+def _zip(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, bytes | None, str]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.is_dir():
+                continue
+            data, trouble = None, ""
+            if content and member.file_size <= largest:
+                try:
+                    data = archive.read(member)
+                except _DAMAGED as error:  # one bad member does not spoil the others
+                    trouble = f"damaged in the archive: {error}"
+            yield member.filename, member.file_size, data, trouble

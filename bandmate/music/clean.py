@@ -1,0 +1,122 @@
+"""Filters: which pieces of a heap of files are worth learning from, each rule with its own reason.
+
+The defaults keep what a musician would call a piece. :meth:`Filters.bangers` has the thresholds of Allegro Music
+Transformer (asigalov61, 2023) as the multi-track transformer "MIDI bangers" used them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from bandmate.music.grid import DURATION, PROGRAM, START, mean_tempo, note_table
+from bandmate.piece import DRUMS, Piece
+from bandmate.settings import Settings
+
+LEAD_WORDS = ("lead", "melody", "solo", "vocal")  # in the names of tracks
+LEAD_PROGRAMS = range(80, 88)  # General MIDI's synth leads
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a piece was not used: a reason in one or two words, and the rule with its numbers."""
+
+    reason: str
+    rule: str
+
+
+class Filters(Settings):
+    """What a piece must be like to be used. A limit of 0 is no limit."""
+
+    max_bytes: Annotated[int, Field(ge=0)] = 1_000_000
+    """Largest MIDI file, in bytes."""
+    max_score_bytes: Annotated[int, Field(ge=0)] = 30_000_000
+    """Largest MusicXML, ABC or kern file, in bytes."""
+    min_notes: Annotated[int, Field(ge=1)] = 12
+    """Fewest notes, drums included."""
+    max_notes: Annotated[int, Field(ge=0)] = 50_000
+    """Most notes."""
+    min_pitched_notes: Annotated[int, Field(ge=0)] = 0
+    """Fewest notes that are not drums."""
+    min_onsets: Annotated[int, Field(ge=0)] = 0
+    """Fewest moments at which something starts."""
+    max_onsets: Annotated[int, Field(ge=0)] = 0
+    """Most moments at which something starts."""
+    max_seconds: Annotated[float, Field(ge=0)] = 7200.0
+    """Longest piece, in seconds."""
+    max_mean_gap_s: Annotated[float, Field(ge=0)] = 10.0
+    """Longest mean time from one note's start to the next, in seconds."""
+    max_usual_duration_s: Annotated[float, Field(ge=0)] = 0.0
+    """Longest duration that may be the most frequent one, in seconds."""
+    need_chords: bool = False
+    """Whether some notes must start together."""
+    need_instruments: bool = False
+    """Whether the file must say which instruments play: not several tracks that are all left at program 0."""
+    one_lead: bool = False
+    """Whether a piece with several lead tracks (by name, or synth leads) is left out."""
+    seconds_a_file: Annotated[float, Field(gt=0)] = 30.0
+    """Longest time to spend on reading one file, in seconds."""
+
+    @classmethod
+    def bangers(cls) -> Filters:
+        """Return the thresholds of the faithful setting."""
+        return cls(max_bytes=250_000, min_notes=13, min_pitched_notes=13, min_onsets=601, max_onsets=12_799, max_notes=0,
+                   max_mean_gap_s=0.512, max_usual_duration_s=2.048, need_chords=True, need_instruments=True, one_lead=True)
+
+    def check_size(self, size: int, midi: bool) -> Rejection | None:
+        """Judge a file by its size in bytes, before it is read."""
+        limit = self.max_bytes if midi else self.max_score_bytes
+        if size == 0:
+            return Rejection("empty file", "0 bytes")
+        if limit and size > limit:
+            return Rejection("file too large", f"{size} bytes; at most {limit}")
+        return None
+
+    def check(self, piece: Piece, notes: np.ndarray | None = None) -> Rejection | None:
+        """Judge a piece; None means that it is good to use. ``notes`` is its note table, if that is at hand."""
+        notes = note_table(piece) if notes is None else notes
+        count, pitched = len(notes), int((notes[:, PROGRAM] != DRUMS).sum())
+        if not count:
+            return Rejection("no notes", "at least one note")
+        if count < self.min_notes or pitched < self.min_pitched_notes:
+            return Rejection("too few notes", f"{count} notes, {pitched} of them pitched; "
+                                              f"at least {self.min_notes} and {self.min_pitched_notes}")
+        if self.max_notes and count > self.max_notes:
+            return Rejection("too many notes", f"{count} notes; at most {self.max_notes}")
+        starts = np.sort(notes[:, START])
+        onsets = 1 + int(np.count_nonzero(np.diff(starts)))
+        if onsets < self.min_onsets:
+            return Rejection("too short", f"{onsets} onsets; at least {self.min_onsets}")
+        if self.max_onsets and onsets > self.max_onsets:
+            return Rejection("too long", f"{onsets} onsets; at most {self.max_onsets}")
+        return self._check_pace(piece, notes) or self._check_parts(piece, onsets, count)
+
+    def _check_pace(self, piece: Piece, notes: np.ndarray) -> Rejection | None:
+        tick_s = 60 / mean_tempo(piece) / piece.ticks_per_quarter
+        span = int(notes[:, START].max() - notes[:, START].min())
+        seconds, gap = int((notes[:, START] + notes[:, DURATION]).max()) * tick_s, span / max(len(notes) - 1, 1) * tick_s
+        if self.max_seconds and seconds > self.max_seconds:
+            return Rejection("too long", f"{seconds:.0f} seconds; at most {self.max_seconds:g}")
+        if self.max_mean_gap_s and gap > self.max_mean_gap_s:
+            return Rejection("too sparse", f"{gap:.2f} seconds from note to note; at most {self.max_mean_gap_s:g}")
+        if self.max_usual_duration_s:
+            durations, counts = np.unique(notes[:, DURATION], return_counts=True)
+            usual = durations[counts.argmax()] * tick_s
+            if usual > self.max_usual_duration_s:
+                return Rejection("notes too long", f"usual duration {usual:.2f} seconds; at most {self.max_usual_duration_s:g}")
+        return None
+
+    def _check_parts(self, piece: Piece, onsets: int, count: int) -> Rejection | None:
+        if self.need_chords and onsets == count:
+            return Rejection("no chords", "some notes start together")
+        pitched = [track for track in piece.tracks if not track.is_drum and len(track.notes)]
+        if self.need_instruments and len(pitched) > 1 and not any(track.program for track in pitched):
+            return Rejection("no instruments named", f"{len(pitched)} tracks, all at program 0")
+        leads = sum(track.program in LEAD_PROGRAMS or any(word in track.name.lower() for word in LEAD_WORDS)
+                    for track in pitched)
+        if self.one_lead and leads > 1:
+            return Rejection("several leads", f"{leads} lead tracks; at most 1")
+        return None
