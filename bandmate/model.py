@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from bandmate.codecs.codec import Codec
+import bandmate.codecs.codec as codecs
 from bandmate.music.request import Request
 from bandmate.piece import Piece
 from bandmate.settings import Settings
@@ -57,12 +57,12 @@ class Model(nn.Module, ABC):
     """What shapes the weights; saved beside them."""
     Options: ClassVar[type[Options]] = Options
     """What a person may turn when composing."""
-    Codec: ClassVar[type[Codec]]
+    Codec: ClassVar[type[codecs.Codec]]
     """How this family sees a piece, unless a size says otherwise."""
     SIZES: ClassVar[dict[str, Size]]
     """The dial: tiny, small, medium, large, and faithful settings by name."""
 
-    def __init__(self, config: Settings, codec: Codec) -> None:
+    def __init__(self, config: Settings, codec: codecs.Codec) -> None:
         super().__init__()
         self.config = config
         self.codec = codec

@@ -35,7 +35,7 @@ class Training(Settings):
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Peak learning rate."""
     warmup: Annotated[int, Field(ge=0)] = 100
-    """Steps in which the learning rate rises."""
+    """Steps in which the learning rate rises; at most a tenth of all steps."""
     clip: Annotated[float, Field(gt=0)] = 1.0
     """Longest gradient; a longer one is shortened."""
     precision: Literal["auto", "32", "bf16"] = "auto"
@@ -65,9 +65,10 @@ class Training(Settings):
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step (from 0) as a share of the peak: a warm-up, then half a cosine."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
+        warmup = min(self.warmup, self.steps // 10)
+        if step < warmup:
+            return (step + 1) / warmup
+        done = min(1.0, (step - warmup) / (self.steps - warmup))
         return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * done)) / 2
 
 

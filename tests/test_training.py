@@ -219,7 +219,8 @@ def test_learning_rate_rises_then_falls_to_a_tenth():
     assert training.rate(10) == 1
     assert training.rate(60) == pytest.approx(0.55)
     assert training.rate(110) == pytest.approx(0.1)
-    assert Training(steps=1, warmup=0).rate(0) == 1
+    assert Training(steps=1, warmup=100).rate(0) == 1
+    assert Training(steps=20, warmup=100).rate(0) == 0.5
 
 
 def test_watchers_hear_of_every_step_and_examination(tmp_path):

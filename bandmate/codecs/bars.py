@@ -59,6 +59,7 @@ FLAG_AT = COMPOSER_AT + 128
 METRE_AT = 1 + len(DURATIONS) * VELOCITIES
 
 _NEAREST_DURATION = np.abs(np.arange(DURATIONS[-1] + 1)[:, None] - DURATIONS).argmin(axis=1)
+_LONGEST_WITHIN = np.searchsorted(DURATIONS, np.arange(DURATIONS[-1] + 1), side="right") - 1
 _HEADER = (STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH)
 
 
@@ -94,21 +95,21 @@ class Bars(Codec):
     def encode_grid(self, grid: GridPiece, labels: Labels) -> np.ndarray:
         """Write a piece on this codec's grid as ids: int16 (N, 3)."""
         notes, programs = _one_part_a_class(grid.notes)
-        families = notes[:, PROGRAM] // 8
-        bar = np.searchsorted(grid.bars[:, 0], notes[:, START], side="right") - 1
-        rows = np.zeros((len(notes) + len(grid.bars), 3), np.int16)
+        families, durations, bars = notes[:, PROGRAM] // 8, *_fit(notes, grid)
+        bar = np.searchsorted(bars[:, 0], notes[:, START], side="right") - 1
+        rows = np.zeros((len(notes) + len(bars), 3), np.int16)
         places = np.arange(len(notes)) + bar + 1
-        rows[places, 0] = POSITION + notes[:, START] - grid.bars[bar, 0]
+        rows[places, 0] = POSITION + notes[:, START] - bars[bar, 0]
         rows[places, 1] = NOTES + families * 128 + notes[:, PITCH]
-        rows[places, 2] = how(notes[:, DURATION], notes[:, VELOCITY])
-        places = np.searchsorted(bar, np.arange(len(grid.bars))) + np.arange(len(grid.bars))
+        rows[places, 2] = how(durations, notes[:, VELOCITY])
+        places = np.searchsorted(bar, np.arange(len(bars))) + np.arange(len(bars))
         rows[places, 0] = BAR
-        rows[places, 1] = LEFT_AT + left_index(len(grid.bars) - np.arange(len(grid.bars)))
-        rows[places, 2] = METRE_AT + metre_ids(grid)
+        rows[places, 1] = LEFT_AT + left_index(len(bars) - np.arange(len(bars)))
+        rows[places, 2] = METRE_AT + metre_ids(grid)[:len(bars)]
         pitched = families != DRUM_CLASS
-        key = find_key(notes[pitched, PITCH], DURATIONS[_nearest(notes[pitched, DURATION])]) if pitched.any() else None
+        key = find_key(notes[pitched, PITCH], durations[pitched]) if pitched.any() else None
         header = self.header(labels.style, labels.composer, programs, bool((~pitched).any()),
-                             int(rows[places[0], 2]) - METRE_AT, key, grid.tempo, len(grid.bars))
+                             int(rows[places[0], 2]) - METRE_AT, key, grid.tempo, len(bars))
         return np.concatenate([np.array(header, np.int16), rows, np.array([[END, 0, 0]], np.int16)])
 
     def header(self, style: str | None, composer: str | None, programs: dict[int, int] | None, drums: bool | None,
@@ -224,14 +225,9 @@ class Bars(Codec):
 
 def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:
     """Return the ids of the field "how" for durations (steps, rounded to the table) and velocities (1 to 127)."""
-    duration = _nearest(durations)
+    duration = _NEAREST_DURATION[np.minimum(durations, DURATIONS[-1])]
     velocity = np.rint(np.clip(velocities, 8, 127) / VELOCITY_STEP).astype(np.int64) - 1
     return 1 + duration * VELOCITIES + np.clip(velocity, 0, VELOCITIES - 1)
-
-
-def _nearest(durations: np.ndarray) -> np.ndarray:
-    """Return the index into DURATIONS that comes nearest to each duration (steps)."""
-    return _NEAREST_DURATION[np.minimum(durations, DURATIONS[-1])]
 
 
 def left_index(bars: np.ndarray) -> np.ndarray:
@@ -280,3 +276,20 @@ def _one_part_a_class(notes: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
     notes = notes.copy()
     notes[:, PROGRAM] = np.array([programs.get(family, 0) for family in range(17)])[notes[:, PROGRAM] // 8]
     return tidy(notes.astype(np.int64)), programs
+
+
+def _fit(notes: np.ndarray, grid: GridPiece) -> tuple[np.ndarray, np.ndarray]:
+    """Return durations that are in the table and keep within the piece, and the bars up to the last that then sounds."""
+    bars, end = grid.bars, grid.end
+    nearest = _NEAREST_DURATION[np.minimum(notes[:, DURATION], DURATIONS[-1])]
+    while True:
+        durations = DURATIONS[np.minimum(nearest, _LONGEST_WITHIN[np.minimum(end - notes[:, START], DURATIONS[-1])])]
+        if (notes[:, START] + np.minimum(durations, notes[:, DURATION])).max() > bars[-1, 0]:
+            return durations, bars
+        heard = notes.astype(np.int64)  # a bar held by the tail of a note alone may be lost as that gets shorter
+        heard[:, DURATION] = durations
+        heard = tidy(heard)
+        count = int(np.searchsorted(bars[:, 0], (heard[:, START] + heard[:, DURATION]).max()))
+        if count == len(bars):
+            return durations, bars
+        bars, end = bars[:count], int(bars[count, 0])

@@ -22,6 +22,7 @@ from pydantic import Field
 from bandmate.codecs.codec import Codec, Grammar
 from bandmate.codecs.triples_groups import DRUM_GROUP, GROUPS, group_of, parts_asked
 from bandmate.music.grid import (
+    DEFAULT_METRE,
     DEFAULT_TEMPO,
     DURATION,
     PITCH,
@@ -87,7 +88,7 @@ class Triples(Codec):
         notes = self._grouped(to_grid(piece, GRID_STEPS_PER_QUARTER).notes.astype(np.int64))
         whole = 4 * GRID_STEPS_PER_QUARTER  # a rest before the first note is kept if it is shorter than a bar of 4/4
         notes[:, START] -= notes[:1, START] // whole * whole
-        return tidy(notes)
+        return tidy(_shorten_rests(notes))
 
     def _millisecond_notes(self, piece: Piece) -> np.ndarray:
         """Return a note table with starts in units of 8 ms from the first note, durations in units of 32 ms."""
@@ -97,10 +98,9 @@ class Triples(Codec):
         notes[:, START], notes[:, DURATION] = starts // TIME_MS, np.maximum((ends - starts) // DURATION_MS, 1)
         notes[:, VELOCITY] = np.clip(notes[:, VELOCITY], 1, 127)
         notes = self._grouped(notes)
-        if len(notes):
-            notes[:, START] -= notes[:, START].min()
         notes[:, DURATION] *= DURATION_MS // TIME_MS
-        notes = tidy(notes)
+        notes = tidy(_shorten_rests(notes))
+        notes[:, START] -= notes[:1, START]
         notes[:, DURATION] = np.maximum(notes[:, DURATION] // (DURATION_MS // TIME_MS), 1)
         return notes
 
@@ -114,7 +114,7 @@ class Triples(Codec):
     def _write(self, notes: np.ndarray) -> np.ndarray:
         """Write a note table (PROGRAM holds the group) as ids: int16 (N,)."""
         notes = notes[np.lexsort((notes[:, PROGRAM], -notes[:, PITCH], notes[:, START]))]
-        times = np.minimum(np.diff(notes[:, START], prepend=0), LONGEST_TIME)
+        times = np.diff(notes[:, START], prepend=0)
         onset = np.cumsum(np.concatenate([[False], np.diff(notes[:, START]) > 0]))  # the number of each note's onset
         triples = np.column_stack([times, how(notes[:, DURATION], notes[:, VELOCITY]),
                                    WHAT + notes[:, PROGRAM] * 128 + notes[:, PITCH]])
@@ -141,20 +141,18 @@ class Triples(Codec):
         sounds = (ids >= WHAT) & (ids < COUNTER) & (before >= HOW + VELOCITIES) & (before < WHAT)
         group, pitch = np.divmod(ids[sounds] - WHAT, 128)
         duration, velocity = np.divmod(before[sounds] - HOW, VELOCITIES)
-        tempo = request.tempo if request and request.tempo else None
-        metre = parse_metre(request.metre) if request else (4, 4)
-        start, end = now[sounds], now[sounds] + duration * (1 if self.config.clock == "grid32" else DURATION_MS // TIME_MS)
+        metre = parse_metre(request.metre) if request else DEFAULT_METRE
+        tempo = request.tempo if request else None
         if self.config.clock == "grid32":
             steps, tempo = GRID_STEPS_PER_QUARTER, tempo or DEFAULT_TEMPO
+            times = np.stack([now[sounds], now[sounds] + duration])
         else:
             steps, tempo = TICKS_PER_QUARTER, tempo or TICK_A_MS_TEMPO
-            ticks_a_unit = TIME_MS * tempo * TICKS_PER_QUARTER / 60_000
-            start, end = (np.ceil(times * ticks_a_unit - 1e-6).astype(np.int64) for times in (start, end))
+            ms = np.stack([now[sounds] * TIME_MS, now[sounds] * TIME_MS + duration * DURATION_MS])
+            times = np.ceil(ms * tempo * TICKS_PER_QUARTER / 60_000 - 1e-6).astype(np.int64)
         length = metre[0] * 4 * steps // metre[1]
-        last = int(end.max(initial=1))
-        if request:  # a note may sound a tick too long where ticks are no milliseconds
-            last = request.bars * length
-            end = np.minimum(end, last)
+        last = request.bars * length if request else int(times.max(initial=1))
+        start, end = np.minimum(times, last)  # a note may sound a tick too long where ticks are no milliseconds
         programs = self.programs(request)
         notes = np.column_stack([start, end - start, pitch, (velocity + 1) * VELOCITY_STEP, programs[group]])
         notes = notes[end > start]
@@ -218,6 +216,14 @@ class Triples(Codec):
 
     def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
         return transpose(ids, int(random.integers(-self.config.transpose, self.config.transpose + 1)))
+
+
+def _shorten_rests(notes: np.ndarray) -> np.ndarray:
+    """Return a note table sorted by start, no start more than LONGEST_TIME after the one before."""
+    notes = notes[np.argsort(notes[:, START], kind="stable")]
+    times = np.diff(notes[:, START])
+    notes[1:, START] -= np.cumsum(np.maximum(times - LONGEST_TIME, 0))
+    return notes
 
 
 def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:

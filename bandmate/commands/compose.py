@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from bandmate.commands.flags import flat, make_command, run
-from bandmate.commands.results import KINDS, free, place, story, write_files
+from bandmate.commands.results import free, place, story, write_and_print
 from bandmate.commands.screen import progress_bar, say
 from bandmate.music.files import SCORE_SUFFIXES, describe, read
 from bandmate.settings import UserError, nearest
@@ -69,11 +69,8 @@ def _generate(*, model: str = DEFAULT_MODEL, options: Any = None, out: str | Non
         pieces = composer.generate(options, progress=show)
     say(f"seed {options.seed}")
     digest = file_hash(find(model))
-    with progress_bar("playing and engraving") as show:
-        for variant, piece in enumerate(pieces):
-            write_files(piece, free(path, KINDS), KINDS, soundfont,
-                        story("generate", model, digest, options, variant), written=print)
-            show(variant + 1, len(pieces))
+    for variant, piece in enumerate(pieces):
+        write_and_print(piece, path, story("generate", model, digest, options, variant), soundfont=soundfont)
 
 
 def render(file: Path, *, out: str | None = None, soundfont: Path | None = None) -> None:
@@ -91,13 +88,12 @@ def render(file: Path, *, out: str | None = None, soundfont: Path | None = None)
         Sound font (.sf2 or .sf3) to play it with.
     """
     piece = read(file)
-    endings: tuple[str, ...] = (".mp3", ".png")
-    endings += (".mid",) if file.suffix.lower() in SCORE_SUFFIXES else (".musicxml",)
-    path = free(place(out if out is not None else file.with_suffix(""), file.stem), endings)
-    write_files(piece, path, endings, soundfont, written=print)
+    formats = ("mp3", "png", "mid" if file.suffix.lower() in SCORE_SUFFIXES else "musicxml")
+    path = place(out, file.stem) if out is not None else file.with_suffix("")
+    write_and_print(piece, path, {"title": file.stem}, formats, soundfont)
 
 
-def sheet(file: Path, *, out: Path | None = None) -> None:
+def sheet(file: Path, *, out: str | None = None) -> None:
     """Engrave a music file as sheet music: one SVG picture a page.
 
     Example: `bandmate sheet song.mid`
@@ -107,16 +103,14 @@ def sheet(file: Path, *, out: Path | None = None) -> None:
     file:
         A music file: MIDI, MusicXML, ABC or kern.
     out:
-        Folder for the pages. Left out, it lies beside the file and is called after it.
+        Where to: a name such as out/song, to which the numbers of the pages are added, or a folder. Left out, beside the
+        file.
     """
     from bandmate.output.sheet import engrave
-    folder = out or free(file.with_name(f"{file.stem}-sheet"), ("",))
     piece = read(file)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"the folder '{folder}' cannot be made ({error.strerror}); choose another place with --out") from None
-    for page in engrave(file if file.suffix.lower() in (".musicxml", ".xml", ".mxl") else piece, folder):
+    path = free(place(out, file.stem) if out is not None else file.with_suffix(""), "-1.svg")
+    source = file if file.suffix.lower() in (".musicxml", ".xml") else piece
+    for page in engrave(source, path.parent, path.name, title=file.stem):
         print(page)
 
 

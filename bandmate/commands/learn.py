@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from bandmate.commands.compose import Words
 from bandmate.commands.flags import flat, make_app, make_command, run
 from bandmate.commands.screen import progress_bar, say
+from bandmate.music.clean import Filters
 from bandmate.settings import UserError
 
 
@@ -53,7 +54,9 @@ def fetch(name: str, out: Path, *, accept_licence: Annotated[bool, Parameter(neg
     print(folder)
 
 
-def prepare(*places: str, codec: str = "bars", workers: int | None = None) -> None:
+def prepare(*places: str, codec: str = "bars", workers: int | None = None,
+            bangers: Annotated[bool, Parameter(negative=())] = False,
+            filters: Annotated[Filters | None, Parameter(name="*", group="Filters (0 is no limit)")] = None) -> None:
     """Prepare music for training: SOURCE... OUT. Each source is a file, a folder, an archive, or the word `bach`.
 
     Stopped in the middle, the same command goes on where it was. Labels come from a catalogue.csv beside the files, from
@@ -69,6 +72,8 @@ def prepare(*places: str, codec: str = "bars", workers: int | None = None) -> No
         How the music is written as ids: bars or triples.
     workers:
         Processes to use; left out, one a core.
+    bangers:
+        Filter as for the size `bangers`; filters that are given go before.
     """
     from bandmate.data.prepare import prepare
     if len(places) < 2:
@@ -76,8 +81,11 @@ def prepare(*places: str, codec: str = "bars", workers: int | None = None) -> No
                         "for example: bandmate prepare midis/ data/")
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}; at least 1 was expected; leave it out for one a core")
+    chosen = filters or Filters()
+    if bangers:
+        chosen = Filters.bangers().replace(**{name: getattr(chosen, name) for name in chosen.model_fields_set})
     with progress_bar("preparing") as show:
-        summary = prepare(list(places[:-1]), places[-1], codec, workers=workers, progress=show)
+        summary = prepare(list(places[:-1]), places[-1], codec, filters=chosen, workers=workers, progress=show)
     print(summary)
 
 

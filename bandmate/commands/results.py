@@ -1,21 +1,20 @@
-"""The files of a piece: beside each .mid the sound, the piano roll, the sheet music, and what is needed to write it again."""
+"""Where the files of a piece go, and what is told about how it came to be."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
-import platform
 import shlex
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bandmate.music.files import SUFFIXES, cannot_write, whole_file, write
+from bandmate.commands.screen import progress_bar
+from bandmate.music.files import SUFFIXES, cannot_write
+from bandmate.output.folder import FORMATS, USUAL_FORMATS, write_all
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
-KINDS = (".mid", ".mp3", ".png", ".musicxml", ".json")
-"""What is written of a piece that a model composed."""
+ENDINGS = (*SUFFIXES, *(f".{name}" for name in FORMATS))
+"""Endings that a person may give to the name of a piece, and that are taken away again."""
 
 
 def place(out: str | Path | None, name: str) -> Path:
@@ -27,7 +26,7 @@ def place(out: str | Path | None, name: str) -> Path:
     path = Path(out) if out is not None else Path("out") / name
     if out is not None and (path.is_dir() or str(out).endswith("/")):
         path /= name
-    elif path.suffix.lower() in (*SUFFIXES, *KINDS):
+    elif path.suffix.lower() in ENDINGS:
         path = path.with_suffix("")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,37 +37,35 @@ def place(out: str | Path | None, name: str) -> Path:
     return path
 
 
-def free(path: Path, endings: tuple[str, ...]) -> Path:
+def free(path: Path, *endings: str) -> Path:
     """Return ``path``, or ``path`` with the lowest number (from 2), such that no file with these endings is there yet."""
     number, chosen = 1, path
-    while any(_with(chosen, ending).exists() for ending in endings):
+    while any(Path(f"{chosen}{ending}").exists() for ending in endings):
         number += 1
         chosen = path.with_name(f"{path.name}-{number}")
     return chosen
 
 
-def write_files(piece: Piece, path: Path, endings: tuple[str, ...], soundfont: Path | None = None,
-                story: dict[str, Any] | None = None, written: Callable[[Path], None] = lambda path: None) -> None:
-    """Write a piece as ``path`` with each of the endings; ``written`` is told each file once it is there."""
-    from bandmate.output.audio import render
-    from bandmate.output.plots import piano_roll
-    from bandmate.output.sheet import write_musicxml
-    ways: dict[str, Callable[[Path], object]] = {
-        ".mid": lambda file: write(piece, file),
-        ".mp3": lambda file: render(piece, file, soundfont),
-        ".png": lambda file: piano_roll(piece, file),
-        ".musicxml": lambda file: write_musicxml(piece, file),
-        ".json": lambda file: _write_json(story or {}, file),
-    }
-    for ending in endings:
-        ways[ending](_with(path, ending))
-        written(_with(path, ending))
+def write_and_print(piece: Piece, path: Path, request: dict[str, Any], formats: Iterable[str] = USUAL_FORMATS,
+                    soundfont: Path | None = None) -> None:
+    """Write a piece in several formats and print the files; nothing that is there is overwritten.
+
+    Raises UserError if a format failed, after all others have been written.
+    """
+    failures: list[str] = []
+    stem = free(path, *(f".{name}" for name in formats))
+    with progress_bar(f"writing {stem.name}") as show:
+        files = write_all(piece, stem, request, formats, soundfont, show, failures.append)
+    for file in files:
+        print(file)
+    if failures:
+        raise UserError(". ".join(failures))
 
 
 def story(command: str, model: str, model_hash: str, options: Settings, variant: int) -> dict[str, Any]:
-    """Return what a .json says: the request, the seed, the model and the versions; enough to write the piece again."""
+    """Return what a .json says of a piece: request, seed and model, and the command that writes it again."""
     words = ["bandmate", command, "--model", model]
-    for name in options.model_fields:
+    for name in type(options).model_fields:
         value = getattr(options, name)
         if name in options.model_fields_set and value is not None:
             flag = name.replace("_", "-")
@@ -78,16 +75,5 @@ def story(command: str, model: str, model_hash: str, options: Settings, variant:
                 words += [f"--{flag}", ",".join(map(str, value))] if value else []
             else:
                 words += [f"--{flag}", str(value)]
-    packages = ("bandmate", "torch", "symusic", "numpy")
-    return {"command": shlex.join(words), "variant": variant, "seed": getattr(options, "seed", None),
-            "model": {"name": model, "sha256": model_hash}, "request": options.model_dump(mode="json"),
-            "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}}
-
-
-def _with(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
-
-
-def _write_json(content: dict[str, Any], path: Path) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return {"command": shlex.join(words), "variant": variant, **options.model_dump(mode="json"),
+            "model": {"name": model, "sha256": model_hash}}

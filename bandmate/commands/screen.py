@@ -18,7 +18,8 @@ def progress_bar(label: str, in_bytes: bool = False) -> Iterator[Show]:
     """Give a function that shows a bar with the time left; the bar appears when it is first called."""
     amount: rich.ProgressColumn = rich.DownloadColumn() if in_bytes else rich.TaskProgressColumn()
     progress = rich.Progress(rich.TextColumn("{task.description}"), rich.BarColumn(), amount, rich.TimeRemainingColumn(),
-                             rich.TextColumn("{task.fields[note]}"), console=Console(stderr=True))
+                             rich.TextColumn("{task.fields[note]}"), console=Console(stderr=True),
+                             redirect_stdout=False)
     task = progress.add_task(label, total=None, note="")
 
     def show(done: float, total: float | None = 1, note: str = "") -> None:

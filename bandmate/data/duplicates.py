@@ -8,6 +8,8 @@ are only kept on one side of the split; nothing is thrown away.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from bandmate.music.grid import PITCH, PROGRAM, START
@@ -41,7 +43,7 @@ def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
     top[1:] = (np.diff(start) != 0) | (np.diff(program) != 0)
     pitch, program = pitch[top], program[top]
     cuts = [0, *(np.flatnonzero(np.diff(program)) + 1).tolist(), len(program)]
-    lines = [pitch[first:stop] for first, stop in zip(cuts, cuts[1:], strict=False)]
+    lines = [pitch[first:stop] for first, stop in pairwise(cuts)]
     parts = sorted(((_shingles(line), len(line)) for line in lines), key=lambda part: -len(part[0]))
     varied = [shingles for shingles, length in parts if len(shingles) >= max(LEAST_SHINGLES, LEAST_VARIETY * length)]
     if varied:

@@ -24,12 +24,13 @@ from bandmate.codecs.codec import Codec
 from bandmate.data import duplicates
 from bandmate.data.labels import Known
 from bandmate.data.sources import Entry
-from bandmate.music.clean import Filters, Rejection
-from bandmate.music.files import MIDI_SUFFIXES, SUFFIXES, Tune, read_tunes, whole_file
-from bandmate.music.grid import note_table
-from bandmate.piece import Labels
+from bandmate.music.clean import Filters, Rejection, common_bars
+from bandmate.music.files import MIDI_SUFFIXES, SUFFIXES, read_bytes, tunes, whole_file
+from bandmate.music.grid import from_grid, note_table, to_grid
+from bandmate.piece import Labels, Piece
 from bandmate.settings import UserError
 
+CLEAN_GRID = 24  # steps a quarter: 32nds and triplets
 PATIENCE = 3  # a file that ignores its time limit this many times over ends its worker
 
 
@@ -43,7 +44,7 @@ class Job:
 
 
 class TooSlow(Exception):
-    """A file took longer than its time limit."""
+    """A piece took longer than its time limit."""
 
 
 def start_worker() -> None:
@@ -83,34 +84,27 @@ def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashi
         path.write_text(json.dumps({"pieces": pieces, "rejected": rejected}))
 
 
+class NotInCodec(Exception):
+    """A piece that the codec cannot write."""
+
+
 Encoded = tuple[np.ndarray, np.ndarray, Labels]
 """Rows, signatures, labels of a piece."""
 
 
 def encode_file(job: Job, entry: Entry, known: Known) -> Iterator[tuple[str, Encoded | Rejection]]:
-    """Yield every tune of a file under its path, encoded or rejected; at least one."""
-    done = 0
-    try:
-        with time_limit(job.filters.seconds_a_file):
-            refused = _refuse_unread(job.filters, entry)
-            if refused:
-                yield entry.path, refused
-                return
-            for tune in read_tunes(entry.read(), entry.path):
-                path = entry.path if tune.number == 1 else f"{entry.path}#{tune.number}"
-                yield path, _encode(job, tune, known.labels)
-                done = tune.number
-    except TooSlow:
-        rejection = Rejection("too slow", f"{job.filters.seconds_a_file:g} seconds for a file")
-    except UserError as error:
-        rejection = Rejection("damaged", str(error))
-    except OSError as error:
-        rejection = Rejection("unreadable", error.strerror or str(error))
-    except Exception as error:  # whatever a parser makes of a broken file must not stop the run
-        rejection = Rejection("damaged", f"{type(error).__name__}: {error}"[:300])
-    else:
+    """Yield every piece of a file under its path, encoded or rejected; at least one."""
+    refused = _refuse_unread(job.filters, entry)
+    if refused:
+        yield entry.path, refused
         return
-    yield f"{entry.path}#{done + 1}" if done else entry.path, rejection
+    try:
+        pieces = tunes(entry.read(), entry.path)
+    except OSError as error:
+        yield entry.path, Rejection("unreadable", error.strerror or str(error))
+        return
+    for number, data in enumerate(pieces, 1):
+        yield entry.path if len(pieces) == 1 else f"{entry.path}#{number}", _encode(job, entry, data, known.labels)
 
 
 def _refuse_unread(filters: Filters, entry: Entry) -> Rejection | None:
@@ -121,20 +115,42 @@ def _refuse_unread(filters: Filters, entry: Entry) -> Rejection | None:
     return filters.check_size(entry.size, entry.path.lower().endswith(MIDI_SUFFIXES))
 
 
-def _encode(job: Job, tune: Tune, labels: Labels) -> Encoded | Rejection:
-    notes = note_table(tune.piece)
-    rejection = job.filters.check(tune.piece, notes)
-    if rejection:
-        return rejection
-    own = {name: value for name, value in tune.labels.model_dump().items() if value and not getattr(labels, name)}
-    if tune.labels.title and tune.number > 1:
-        own["title"] = tune.labels.title
-    labels = labels.replace(**own) if own else labels
+def _encode(job: Job, entry: Entry, data: bytes, labels: Labels) -> Encoded | Rejection:
     try:
-        rows = job.codec.encode(tune.piece, labels)
-    except UserError as error:
+        with time_limit(job.filters.seconds_a_piece):
+            piece, said = read_bytes(data, entry.path)
+            notes = note_table(piece)
+            rejection = job.filters.check(piece, notes)
+            if rejection:
+                return rejection
+            labels = _add(labels, said)
+            return _rows(job.codec, piece, labels), duplicates.signatures(notes, piece.ticks_per_quarter), labels
+    except TooSlow:
+        return Rejection("too slow", f"{job.filters.seconds_a_piece:g} seconds for a piece")
+    except NotInCodec as error:
         return Rejection("not in the codec", str(error))
-    return rows, duplicates.signatures(notes, tune.piece.ticks_per_quarter), labels
+    except UserError as error:
+        return Rejection("damaged", str(error))
+    except Exception as error:  # whatever a broken file leads to must not stop the run
+        return Rejection("damaged", f"{type(error).__name__}: {error}"[:300])
+
+
+def _add(labels: Labels, said: Labels) -> Labels:
+    """Add what a score says about itself to what its catalogue or folders say. Its title is better than a file name."""
+    own = {name: value for name, value in said.model_dump().items() if value and (name == "title" or not getattr(labels, name))}
+    return labels.replace(**own) if own else labels
+
+
+def _rows(codec: Codec, piece: Piece, labels: Labels) -> np.ndarray:
+    """Encode a piece; one with bars that the codec does not know, in common bars."""
+    try:
+        return codec.encode(piece, labels)
+    except UserError:
+        piece = from_grid(common_bars(to_grid(piece, CLEAN_GRID)))
+    try:
+        return codec.encode(piece, labels)
+    except UserError as error:
+        raise NotInCodec(str(error)) from None
 
 
 @contextlib.contextmanager

@@ -167,8 +167,7 @@ class Bands(Model):
         grammar = self.codec.grammar(options, options.variants)
         pieces = [self.codec.decode(ids) for ids in sampling.write(self, grammar, options, progress)]
         for piece in pieces:
-            if options.tempo is not None:
-                piece.tempos[0].qpm = options.tempo
+            options.set_exactly(piece)
         return pieces
 
     def listen(self, rows: Tensor, starts: Tensor | None = None) -> sampling.Listening:

@@ -1,4 +1,4 @@
-"""Filters: which pieces of a heap of files are worth learning from, each rule with its own reason.
+"""Cleaning: which pieces of a heap of files are worth learning from, each rule with its own reason; and bars put right.
 
 The defaults keep what a musician would call a piece. :meth:`Filters.bangers` has the thresholds of Allegro Music
 Transformer (asigalov61, 2023) as the multi-track transformer "MIDI bangers" used them.
@@ -6,18 +6,23 @@ Transformer (asigalov61, 2023) as the multi-track transformer "MIDI bangers" use
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from bandmate.music.grid import DURATION, PROGRAM, START, mean_tempo, note_table
+from bandmate.music.grid import DURATION, PROGRAM, START, GridPiece, mean_tempo, note_table
 from bandmate.piece import DRUMS, Piece
 from bandmate.settings import Settings
 
 LEAD_WORDS = ("lead", "melody", "solo", "vocal")  # in the names of tracks
 LEAD_PROGRAMS = range(80, 88)  # General MIDI's synth leads
+
+COMMON_METRES = frozenset({
+    (4, 4), (3, 4), (2, 4), (2, 2), (6, 8), (3, 8), (9, 8), (12, 8), (3, 2), (6, 4), (5, 4), (7, 8), (5, 8), (7, 4), (4, 2),
+    (2, 1), (3, 1), (4, 8), (2, 8), (8, 4), (9, 4), (1, 4), (1, 8), (1, 16)})
+_FILLING = ((4, 4), (3, 4), (2, 4), (1, 4), (1, 8), (1, 16))  # what an odd bar is cut into, longest first
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class Filters(Settings):
     """Whether the file must say which instruments play: not several tracks that are all left at program 0."""
     one_lead: bool = False
     """Whether a piece with several lead tracks (by name, or synth leads) is left out."""
-    seconds_a_file: Annotated[float, Field(gt=0)] = 30.0
-    """Longest time to spend on reading one file, in seconds."""
+    seconds_a_piece: Annotated[float, Field(gt=0)] = 30.0
+    """Longest time to spend on reading one piece, in seconds."""
 
     @classmethod
     def bangers(cls) -> Filters:
@@ -120,3 +125,40 @@ class Filters(Settings):
         if self.one_lead and leads > 1:
             return Rejection("several leads", f"{leads} lead tracks; at most 1")
         return None
+
+
+def common_bars(grid: GridPiece) -> GridPiece:
+    """Write a piece in whole bars of common metres, for codecs that know no others.
+
+    A bar cut short before a repeat and the upbeat after it, together one bar, become one; any other odd bar becomes
+    several bars. A bar that does not end on a 16th is lengthened to the next one, and all that follows moves with it.
+    """
+    sixteenth = grid.steps_per_quarter // 4
+    lengths, metres = grid.bar_lengths().tolist(), [tuple(metre) for metre in grid.bars[:, 1:].tolist()]
+    bars: list[tuple[int, int, int]] = []
+    moved: list[int] = []  # where each old bar now starts
+    end = at = 0
+    while at < len(lengths):
+        numerator, denominator = metre = metres[at]
+        whole = numerator * 4 * grid.steps_per_quarter // denominator
+        moved.append(end)
+        if metre in COMMON_METRES and lengths[at] == whole:
+            bars.append((end, *metre))
+            end += whole
+        elif metre in COMMON_METRES and sum(lengths[at:at + 2]) == whole:
+            bars.append((end, *metre))
+            moved.append(end + lengths[at])
+            end += whole
+            at += 1
+        else:
+            rest = -(-lengths[at] // sixteenth)
+            for numerator, denominator in _FILLING:
+                while rest >= numerator * 16 // denominator:
+                    bars.append((end, numerator, denominator))
+                    end += numerator * 16 // denominator * sixteenth
+                    rest -= numerator * 16 // denominator
+        at += 1
+    notes = grid.notes.copy()
+    bar = np.searchsorted(grid.bars[:, 0], notes[:, START], side="right") - 1
+    notes[:, START] += (np.array(moved) - grid.bars[:, 0])[bar].astype(np.int32)
+    return replace(grid, notes=notes, bars=np.array(bars, np.int32).reshape(-1, 3), end=end)

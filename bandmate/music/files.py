@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +34,6 @@ LATEST_HEADER = 128  # a RIFF or MacBinary wrapper is no longer than this
 TICKS_LIMIT = 2**31  # symusic's times are 32 bits wide
 
 
-@dataclass(frozen=True)
-class Tune:
-    """One piece out of a file, with what the file says about it; a tunebook has many, ``number`` counts from 1."""
-
-    piece: Piece
-    labels: Labels
-    number: int = 1
-
-
 def read(path: str | Path) -> Piece:
     """Read a music file as one piece; of a tunebook the first tune.
 
@@ -58,27 +49,34 @@ def read(path: str | Path) -> Piece:
     except OSError as error:
         raise UserError(f"'{path}' cannot be read ({error.strerror}); check the permissions") from None
     try:
-        return next(read_tunes(data, path.name)).piece
+        return read_bytes(tunes(data, path.name)[0], path.name)[0]
     except UserError as error:
         raise UserError(f"'{path}': {error}") from None
 
 
-def read_tunes(data: bytes, name: str) -> Iterator[Tune]:
-    """Read the bytes of a file called ``name``, one tune after another; there is at least one, or UserError."""
+def tunes(data: bytes, name: str) -> list[bytes]:
+    """Cut the bytes of a file called ``name`` into pieces: an ABC tunebook holds many, any other file one."""
+    if not name.lower().endswith(".abc"):
+        return [data]
+    head, *parts = re.split(rb"(?m)^(?=X:)", data)
+    return [head + part for part in parts] or [b"X:1\n" + head]
+
+
+def read_bytes(data: bytes, name: str) -> tuple[Piece, Labels]:
+    """Read one piece from the bytes of a file called ``name``, and what the file says about it. Raises UserError."""
     if b"MThd" in data[:LATEST_HEADER] or name.lower().endswith(MIDI_SUFFIXES):
-        yield Tune(read_midi(data), Labels())
-    elif name.lower().endswith(SCORE_SUFFIXES):
-        from bandmate.music.scores import read_score
-        yield from read_score(data, Path(name).suffix.lower())
-    else:
-        raise UserError(f"this is not a music file; known endings are {' '.join(SUFFIXES)}")
+        return read_midi(data), Labels()
+    if name.lower().endswith(SCORE_SUFFIXES):
+        from bandmate.music.scores import read_score  # music21 takes seconds to import
+        return read_score(data, Path(name).suffix.lower())
+    raise UserError(f"this is not a music file; known endings are {' '.join(SUFFIXES)}")
 
 
 def read_midi(data: bytes) -> Piece:
     """Read MIDI bytes of any type. Patterns of type 2 are put one after another, each on a new bar."""
     start = data[:LATEST_HEADER].find(b"MThd")
     if start < 0 or len(data) < start + HEADER_BYTES:
-        raise UserError("this is not a MIDI file: it does not begin with a MIDI header; open it in your editor and export it again")
+        raise UserError("this is not a MIDI file: it has no MIDI header; export it again")
     data = data[start:]
     kind, tracks, division = struct.unpack(">HHH", data[8:HEADER_BYTES])
     clock = division >= 0x8000  # SMPTE time code: frames a second and ticks a frame, whatever the tempo
@@ -167,7 +165,7 @@ def cannot_write(path: str | Path, error: OSError) -> UserError:
     if isinstance(error, FileNotFoundError):
         return UserError(f"there is no folder '{path.parent}' to write '{path.name}' in; make it first")
     if isinstance(error, NotADirectoryError):
-        return UserError(f"'{path.parent}' is a file, not a folder, so '{path.name}' cannot be written in it; choose another place")
+        return UserError(f"'{path.parent}' is a file, not a folder, so '{path.name}' cannot be in it; choose another place")
     if isinstance(error, IsADirectoryError):
         return UserError(f"'{path}' is a folder; a file was to be written there; choose another name")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from bandmate.music.instruments import CLASSES, DRUM_CLASS, class_of, parse_instrument
+from bandmate.music.instruments import CLASSES, DRUM_CLASS, class_of, parse_instrument, program_name
 from bandmate.music.theory import parse_key, parse_metre, parse_pitch
-from bandmate.piece import DRUMS
+from bandmate.piece import DRUMS, Piece
 from bandmate.settings import Settings, UserError
 
 
@@ -84,3 +84,13 @@ class Request(Settings):
                 raise UserError(f"the pitch range '{text}' is empty; put the lower pitch first")
             ranges[family] = bounds
         return ranges
+
+    def set_exactly(self, piece: Piece) -> None:
+        """Give a piece the exact programs and tempo that were asked for, where a codec only holds their like."""
+        programs = self.programs() or {}
+        for track in piece.tracks:
+            if not track.is_drum and class_of(track.program) in programs:
+                track.program = programs[class_of(track.program)]
+                track.name = program_name(track.program).title()
+        if self.tempo is not None:
+            piece.tempos[0].qpm = self.tempo

@@ -31,9 +31,9 @@ DRUM_KIT = {
     54: Drum("Tambourine", "B5", "triangle"), 56: Drum("Cowbell", "E5", "triangle"), 58: Drum("Vibraslap", "E5", "diamond"),
     60: Drum("High bongo", "E5"), 61: Drum("Low bongo", "D5"), 62: Drum("Muted conga", "D5", "x"),
     63: Drum("Open conga", "D5"), 64: Drum("Low conga", "B4"), 65: Drum("High timbale", "E5"), 66: Drum("Low timbale", "D5"),
-    67: Drum("High agogo", "E5", "triangle"), 68: Drum("Low agogo", "D5", "triangle"), 69: Drum("Cabasa", "A5", "slash"),
-    70: Drum("Maracas", "A5", "slash"), 71: Drum("Short whistle", "B5"), 72: Drum("Long whistle", "B5"),
-    73: Drum("Short guiro", "A5", "slash"), 74: Drum("Long guiro", "A5", "slash"), 75: Drum("Claves", "E5", "x"),
+    67: Drum("High agogo", "E5", "triangle"), 68: Drum("Low agogo", "D5", "triangle"), 69: Drum("Cabasa", "A5", "x"),
+    70: Drum("Maracas", "A5", "x"), 71: Drum("Short whistle", "B5"), 72: Drum("Long whistle", "B5"),
+    73: Drum("Short guiro", "A5", "x"), 74: Drum("Long guiro", "A5", "x"), 75: Drum("Claves", "E5", "x"),
     76: Drum("High block", "E5", "triangle"), 77: Drum("Low block", "D5", "triangle"), 78: Drum("Muted cuica", "B4", "x"),
     79: Drum("Open cuica", "B4"), 80: Drum("Muted triangle", "A5", "triangle"), 81: Drum("Open triangle", "A5", "triangle"),
 }

@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """Parts that have notes, and bars: an int64 table (bars + 1, 3) of first tick, numerator, denominator.
+    """Parts that have notes, drums last, and bars: an int64 table (bars + 1, 3) of first tick, numerator, denominator.
 
     The last row is the end of the last bar. A quarter has ``TICKS_PER_QUARTER`` ticks; tick 0 is the start of the first bar
     in which anything sounds.
@@ -64,4 +64,4 @@ def lay_out(piece: Piece) -> Layout:
             program = DRUMS if track.is_drum else min(max(track.program, 0), 127)
             name = " ".join(track.name.split()) or program_name(program).title()
             parts.append(Part(name, program, table[np.lexsort((table[:, 2], table[:, 0]))]))
-    return Layout(parts, bars, grid.tempo)
+    return Layout(sorted(parts, key=lambda part: part.is_drums), bars, grid.tempo)

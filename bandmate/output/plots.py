@@ -80,14 +80,15 @@ def _rows(bars: int) -> list[tuple[int, int]]:
 def _draw_bars(axis: Axes, layout: Layout, first: int, stop: int, width: int) -> None:
     """Set up the time axis of a row: bar lines, and fainter beat lines while there is room for them."""
     start, end = int(layout.bars[first, 0]), int(layout.bars[stop, 0])
-    axis.set_xlim(start - width * 0.002, start + width * 1.002)
+    axis.set_xlim(start, start + width)
     across = axis.get_xaxis_transform()
-    axis.vlines(layout.bars[first:stop + 1, 0], 0, 1, color=BAR_LINE, linewidth=0.9, zorder=1, transform=across)
+    axis.vlines(layout.bars[first:stop + 1, 0], 0, 1, color=BAR_LINE, linewidth=0.9, zorder=1, transform=across,
+                clip_on=False)
     if stop - first <= MOST_IN_ONE_ROW:
         beats = [np.arange(layout.bars[bar, 0], layout.bars[bar + 1, 0], TICKS_PER_QUARTER * 4 / layout.bars[bar, 2])[1:]
                  for bar in range(first, stop)]
         axis.vlines(np.concatenate(beats), 0, 1, color=BEAT_LINE, linewidth=0.7, zorder=0.9, transform=across)
-    axis.axvspan(end, start + width * 1.01, color="white", zorder=5)
+    axis.axvspan(end, start + width, color="white", linewidth=0, zorder=0.95)
     axis.tick_params(length=0, labelsize=7, labelcolor=GREY, pad=3)
     axis.set_xticks([])
     axis.spines[:].set_visible(False)

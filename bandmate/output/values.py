@@ -10,6 +10,7 @@ Times are steps of which a quarter has ``FINEST`` = 24; a 32nd has 3, a triplet 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,11 +99,13 @@ def _cut(start: int, end: int, left: int, right: int, bar: Bar, triplets: set[in
     edges = (left + np.cumsum([0, *sizes])).tolist()
     if not is_rest and _is_clear(start, end, edges, triplet):
         return [(start, end)]
-    spans = []
-    for first, last in zip(edges, edges[1:], strict=False):
-        if max(start, first) < min(end, last):
-            spans += _cut(max(start, first), min(end, last), first, last, bar, triplets, is_rest)
-    return spans
+    if not is_rest and start in edges:  # as many whole branches as one value can say
+        for edge in reversed(edges):
+            if start < edge < end and edge - start in NOTATABLE and _is_clear(start, edge, edges, triplet):
+                return [(start, edge), *_cut(edge, end, left, right, bar, triplets, is_rest)]
+    first, last = next((first, last) for first, last in pairwise(edges) if start < last)
+    spans = _cut(start, min(end, last), first, last, bar, triplets, is_rest)
+    return spans + (_cut(last, end, left, right, bar, triplets, is_rest) if last < end else [])
 
 
 def _branches(left: int, right: int, bar: Bar, triplet: bool) -> list[int]:
@@ -112,7 +115,7 @@ def _branches(left: int, right: int, bar: Bar, triplet: bool) -> list[int]:
         return bar.parts()
     if bar.is_compound and length > bar.beat and length % bar.beat == 0:
         return [bar.beat] * (length // bar.beat)
-    if triplet and length == FINEST or length % 9 == 0 and length // 3 in PLAIN:
+    if (triplet and length == FINEST) or (length % 9 == 0 and length // 3 in PLAIN):
         return [length // 3] * 3
     if length in PLAIN or length * 3 // 2 in PLAIN:
         return [length // 2] * 2 if length > THIRTY_SECOND + 1 else [length]
@@ -136,14 +139,14 @@ def _is_clear(start: int, end: int, edges: list[int], triplet: bool) -> bool:
         return start in edges and end in edges
     if length not in NOTATABLE or not any(start < edge < end for edge in edges):
         return False
-    sizes = {last - first for first, last in zip(edges, edges[1:], strict=False)}
-    if len(sizes) != 1:
-        return start in edges and end in edges
-    size = sizes.pop()
-    whole, half = start % size == edges[0] % size, (start - edges[0]) * 2 % size == 0
-    if size % 9 == 0:  # branches with three parts: only whole branches
-        return whole and length % size == 0
+    sizes = {last - first for first, last in pairwise(edges)}
+    if start in edges and end in edges:
+        return True
+    if len(sizes) != 1 or max(sizes) % 9 == 0:  # beats with three parts stay visible
+        return False
+    size = max(sizes)
+    if (start - edges[0]) * 2 % size or (end - edges[0]) * 2 % size:  # must start and end on beats or half-way
+        return False
     if len(edges) == 3:  # two halves: dotted from either end, or a syncopation in the middle
-        return (start == edges[0] or end == edges[-1] or start - edges[0] == edges[-1] - end) and length * 4 >= size * 4 and half
-    return length % size == 0 and whole or length in (size, size * 3 // 2) and half and (length == size or start % size == 0
-                                                                                        or end % size == 0)
+        return start == edges[0] or end == edges[-1] or start - edges[0] == edges[-1] - end
+    return length == size or (length == size * 3 // 2 and (start in edges or end in edges))

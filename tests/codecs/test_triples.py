@@ -55,6 +55,13 @@ def test_long_rests_and_notes_are_cut_to_what_ids_can_say():
     assert ids_of(piece, clock="ms")[5] == 256 + 127 * 8 + 5
 
 
+def test_a_note_still_sounding_after_a_shortened_rest_is_struck_again():
+    codec = Triples(TriplesConfig(clock="ms"))
+    ids = codec.encode(piece_of({0: [(0, 8, 60, 90), (8, 1, 60, 90)]}))  # 4 s, of which 2.04 s can be said
+    assert ids[4:8, 0].tolist() == [0, 256 + 63 * 8 + 5, 1340, 255]
+    assert (codec.encode(codec.decode(ids)) == ids).all()
+
+
 def test_chords_go_from_the_top_down_with_three_ids_a_note():
     chord = piece_of({0: [(0, 1, pitch, 90) for pitch in (60, 67, 64)]})
     symmetric, asymmetric = ids_of(chord)[4:], ids_of(chord, always_time=False)[4:]
