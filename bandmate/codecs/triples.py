@@ -130,8 +130,7 @@ class Triples(Codec):
         kept = np.ones(triples.shape, bool)
         if not self.config.always_time:
             kept[1:, 0] = times[1:] > 0
-        kept = np.insert(kept.ravel(), places, True)
-        ids = np.insert(triples.ravel(), places, marks)[kept]
+        ids = np.insert(triples.ravel(), places, marks)[np.insert(kept.ravel(), places, True)]
         return np.concatenate([header, ids]).astype(np.int16)
 
     def decode(self, ids: np.ndarray, request: Request | None = None) -> Piece:

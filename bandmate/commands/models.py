@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from bandmate.commands.flags import make_app
 from bandmate.settings import UserError
@@ -19,26 +20,25 @@ def models(*paths: str) -> None:
         Model files or run folders; left out, the shipped models.
     """
     from bandmate.checkpoint import find, load, read_card, shipped
+    known = ("styles", "composers")  # of the codec's settings: what a person may ask for by name
     named = list(paths) or list(shipped())
     if not named:
         raise UserError("no model is shipped with this copy of bandmate; name a .safetensors file or a run folder")
     for name in named:
         path = find(name)
-        card = read_card(name)
         print(f"{name}  ({path}, {path.stat().st_size / 1e6:.1f} MB)")
-        for field, value in card:
-            if field == "sources":
-                for source in value:
-                    print("  source: " + ", ".join(f"{key} {word}" for key, word in source.items()))
-            elif isinstance(value, dict):
-                if value:
-                    print(f"  {field}: " + ", ".join(f"{key} {share:.3f}" for key, share in value.items()))
-            elif value not in ("", None):
-                print(f"  {field.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}")
-        codec = load(name).codec.config
-        for field in ("styles", "composers"):
-            if words := getattr(codec, field, ()):
-                print(f"  {field}: {', '.join(words)}")
+        for field, value in [*read_card(name), *(item for item in load(name).codec.config if item[0] in known)]:
+            if value not in ("", None, (), {}):
+                print(f"  {field.replace('_', ' ')}: {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {'unknown' if item == '' else _shown(item)}" for name, item in value.items())
+    if isinstance(value, tuple | list):
+        return ("".join(f"\n    {_shown(item)}" for item in value) if isinstance(value[0], dict)
+                else ", ".join(map(_shown, value)))
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def export(model: str, folder: Path) -> None:

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from bandmate import sampling
 from bandmate.codecs.bars import Bars
 from bandmate.codecs.codec import Codec
+from bandmate.light import Multiply, Precision, light, plain
 from bandmate.model import Model, Options, Progress, Size
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
@@ -50,10 +51,18 @@ class BandsConfig(Settings):
     """One transformer step a row, or one a field."""
 
 
+class BandsOptions(Options):
+    """What a person may turn when `bands` composes."""
+
+    precision: Precision = "half"
+    """How finely weights are multiplied: half sounds as full and is faster, int8 is faster still and a little coarser."""
+
+
 class Bands(Model):
     """The model: see the top of this file."""
 
     Config = BandsConfig
+    Options = BandsOptions
     Codec = Bars
     SIZES = {
         "tiny": Size(config={"width": 64, "layers": 2, "heads": 2, "head_width": 32, "hidden": 128, "context": 256},
@@ -165,25 +174,26 @@ class Bands(Model):
         if prompt is not None:
             raise UserError("this model composes from nothing; leave the prompt away")
         grammar = self.codec.grammar(options, options.variants)
-        pieces = [self.codec.decode(ids) for ids in sampling.write(self, grammar, options, progress)]
-        for piece in pieces:
-            options.set_exactly(piece)
+        multiply = light(self, getattr(options, "precision", "half"))
+        pieces = [self.codec.decode(ids, options) for ids in sampling.write(self, grammar, options, progress, multiply)]
         return pieces
 
-    def listen(self, rows: Tensor, starts: Tensor | None = None) -> sampling.Listening:
+    def listen(self, rows: Tensor, starts: Tensor | None = None, multiply: Multiply = plain) -> sampling.Listening:
         """Hear rows (B, T, F) at once and remember them. Row b begins at ``starts[b]``; what stands before is nothing."""
-        tokens = self.flatten(rows) if self.stream else rows
-        state = sampling.Listening(self, tokens.shape[0], None if starts is None else starts * self.tokens_a_row)
+        tokens = self.flatten(rows.to(self.cos.device)) if self.stream else rows
+        starts = None if starts is None else starts * self.tokens_a_row
+        state = sampling.Listening(self, tokens.shape[0], starts, multiply)
         state.heard = self.remember(tokens, state)[:, -1]
         return state
 
     def remember(self, tokens: Tensor, state: sampling.Listening) -> Tensor:
         """Hear further tokens (B, T, fields), return what is made of them (B, T, width)."""
         first, last = state.length, state.length + tokens.shape[1]
-        x = self.embed(tokens)
-        cos, sin, mask = self.cos[first:last], self.sin[first:last], state.mask(tokens.shape[1])
-        for block, cache in zip(self.blocks, state.caches, strict=True):
-            x = block(x, cos, sin, cache[:, :, :, :last], first, mask)
+        x = self.embed(tokens.to(self.cos.device))
+        cos, sin = self.cos[first:last], self.sin[first:last]
+        state.look(tokens.shape[1])
+        for layer, block in enumerate(self.blocks):
+            x = block(x, cos, sin, state, layer)
         state.length = last
         return self.norm(x)
 
@@ -195,12 +205,12 @@ class Bands(Model):
         for field in range(fields):
             if self.stream:
                 start, size = int(self.field_starts[field]), self.codec.sizes[field]
-                chosen[:, field] = pick(field, self.heads[0](x)[:, start:start + size], chosen)
+                chosen[:, field] = pick(field, self.heads[0](x, state.multiply)[:, start:start + size], chosen)
                 x = self.remember((chosen[:, field] + start)[:, None, None], state)[:, -1]
             else:
-                chosen[:, field] = pick(field, self.heads[field](x), chosen)
+                chosen[:, field] = pick(field, self.heads[field](x, state.multiply), chosen)
                 if field + 1 < fields:
-                    x = x + self.embeddings[field](chosen[:, field])
+                    x = x + self.embeddings[field](chosen[:, field].to(x.device))
         state.heard = x if self.stream else self.remember(chosen[:, None], state)[:, -1]
         return chosen
 
@@ -219,20 +229,18 @@ class Block(nn.Module):
         self.gate_up = nn.Linear(config.width, 2 * config.hidden, bias=False)
         self.down = nn.Linear(config.hidden, config.width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: Tensor | None = None, first: int = 0,
-                mask: Tensor | None = None) -> Tensor:
-        """Transform (B, T, width). ``cache`` (2, B, H, all tokens, head width) holds keys and values before ``first``."""
-        split = self.query_key_value(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key = turn(split[:2], cos, sin)
-        value = split[2]
-        if cache is not None:
-            cache[0, :, :, first:], cache[1, :, :, first:] = key, value
-            key, value = cache[0], cache[1]
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, state: sampling.Listening | None = None, layer: int = 0) -> Tensor:
+        """Transform (B, T, width). With a ``state``, this is its layer number ``layer`` and goes on from what it remembers."""
+        multiply, mask = (plain, None) if state is None else (state.multiply, state.mask)
+        split = multiply(self.query_key_value, self.attention_norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        (query, key), value = turn(split[:2], cos, sin), split[2]
+        if state is not None:
+            key, value = state.keep(layer, key, value)
         causal = mask is None and query.shape[2] > 1
         heard = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
-        x = x + self.out(heard.transpose(1, 2).flatten(2))
-        gate, up = self.gate_up(self.feed_norm(x)).chunk(2, dim=-1)
-        return x + self.down(F.silu(gate) * up)
+        x = x + multiply(self.out, heard.transpose(1, 2).flatten(2))
+        gate, up = multiply(self.gate_up, self.feed_norm(x)).chunk(2, dim=-1)
+        return x + multiply(self.down, F.silu(gate) * up)
 
 
 class Head(nn.Module):
@@ -248,11 +256,11 @@ class Head(nn.Module):
             self.last_norm = nn.RMSNorm(width, eps=1e-6)
         self.logits = nn.Linear(width, size, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, multiply: Multiply = plain) -> Tensor:
         if not self.first:
-            gate, up = self.gate_up(self.norm(x)).chunk(2, dim=-1)
-            x = self.last_norm(x + self.down(F.silu(gate) * up))
-        return self.logits(x)
+            gate, up = multiply(self.gate_up, self.norm(x)).chunk(2, dim=-1)
+            x = self.last_norm(x + multiply(self.down, F.silu(gate) * up))
+        return multiply(self.logits, x)
 
 
 def rotary(length: int, width: int, base: float = 10_000.0) -> tuple[Tensor, Tensor]:

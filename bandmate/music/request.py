@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from bandmate.music.instruments import CLASSES, DRUM_CLASS, class_of, parse_instrument, program_name
+from bandmate.music.instruments import CLASSES, DRUM_CLASS, class_of, parse_instrument
 from bandmate.music.theory import parse_key, parse_metre, parse_pitch
-from bandmate.piece import DRUMS, Piece
+from bandmate.piece import DRUMS
 from bandmate.settings import Settings, UserError
 
 
@@ -57,7 +57,7 @@ class Request(Settings):
                 raise UserError(f"'{seen[family]}' and '{name}' both belong to the {CLASSES[family]} family, "
                                 "of which a piece has one part; choose one of them")
         for family in self.pitch_ranges():
-            if seen and family not in seen:
+            if seen and family not in seen and not (family == DRUM_CLASS and self.drums):
                 raise UserError(f"a pitch range is given for {CLASSES[family]}, which does not play; "
                                 "add it to the instruments or take the range away")
         return self
@@ -84,13 +84,3 @@ class Request(Settings):
                 raise UserError(f"the pitch range '{text}' is empty; put the lower pitch first")
             ranges[family] = bounds
         return ranges
-
-    def set_exactly(self, piece: Piece) -> None:
-        """Give a piece the exact programs and tempo that were asked for, where a codec only holds their like."""
-        programs = self.programs() or {}
-        for track in piece.tracks:
-            if not track.is_drum and class_of(track.program) in programs:
-                track.program = programs[class_of(track.program)]
-                track.name = program_name(track.program).title()
-        if self.tempo is not None:
-            piece.tempos[0].qpm = self.tempo

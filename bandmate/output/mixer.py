@@ -163,10 +163,12 @@ def _room(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     impulse = darker * np.exp(-6.9 * np.arange(samples) / samples).astype(np.float32)  # 60 dB over its length
     impulse *= ROOM_LEVEL / np.sqrt((impulse**2).sum(axis=1, keepdims=True))
     impulse[:, 0] += 1  # the direct sound
-    size = 1 << (BLOCK_S * RATE_HZ + samples - 1).bit_length()
-    spectrum, ringing = np.fft.rfft(impulse, size), np.zeros((2, 0), np.float32)
+    size, spectrum, ringing = 0, np.zeros((2, 0), np.complex64), np.zeros((2, 0), np.float32)
     for block in blocks:
         length = block.shape[1] + samples - 1
+        if size != 1 << length.bit_length():
+            size = 1 << length.bit_length()
+            spectrum = np.fft.rfft(impulse, size).astype(np.complex64)
         wet = np.fft.irfft(np.fft.rfft(block, size) * spectrum, size)[:, :length].astype(np.float32)
         wet[:, :ringing.shape[1]] += ringing[:, :length]
         yield wet[:, :block.shape[1]]

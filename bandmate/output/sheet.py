@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from bandmate.music.files import whole_file
 from bandmate.music.theory import find_key, parse_key
 from bandmate.output.layout import Layout, lay_out
@@ -74,6 +76,5 @@ def _sharps(piece: Piece, layout: Layout) -> int:
     for mark in piece.key_signatures:
         if mark.key:
             return mark.key
-    pitched = [part.notes for part in layout.parts if not part.is_drums]
-    return signature(find_key([pitch for notes in pitched for pitch in notes[:, 2]],
-                              [end - start for notes in pitched for start, end in notes[:, :2]])) if pitched else 0
+    notes = np.concatenate([np.zeros((0, 4), int), *(part.notes for part in layout.parts if not part.is_drums)])
+    return signature(find_key(notes[:, 2], notes[:, 1] - notes[:, 0]))

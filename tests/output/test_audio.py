@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import soundfile
 import symusic
+from pieces import band, beat, make_piece, part
 
 from bandmate.output import audio, mixer
 from bandmate.settings import UserError
-
-from pieces import band, beat, make_piece, part
 
 
 def play(piece):
@@ -87,7 +86,7 @@ def test_silence_is_refused(tmp_path):
 
 
 def test_endless_pieces_are_refused(tmp_path):
-    with pytest.raises(UserError, match="lasts 5.6 hours"):
+    with pytest.raises(UserError, match=r"lasts 5\.6 hours"):
         audio.render(make_piece(part("", 0, [(40_000, 1, 60)])), tmp_path / "piece.wav")
 
 

@@ -2,15 +2,16 @@ import json
 
 import pytest
 import symusic
+from pieces import band
 
 from bandmate.output import folder, sheet
 from bandmate.settings import UserError
-from pieces import band
 
 
 def test_a_piece_is_written_in_every_form(tmp_path):
     shares = []
-    files = folder.write_all(band(1), tmp_path / "v1.first", {"seed": 7, "model": "bands", "key": "C major"}, progress=shares.append)
+    request = {"seed": 7, "model": "bands", "key": "C major"}
+    files = folder.write_all(band(1), tmp_path / "v1.first", request, progress=shares.append)
     assert {path.name for path in files} == {f"v1.first.{name}" for name in folder.USUAL_FORMATS}
     assert sorted(tmp_path.iterdir()) == sorted(files)
     assert all(path.stat().st_size for path in files)
@@ -37,6 +38,6 @@ def test_one_form_that_fails_does_not_cost_the_others(tmp_path, monkeypatch):
 def test_nothing_written_is_an_error(tmp_path):
     with pytest.raises(UserError, match="there is no folder"):
         folder.write_all(band(1), tmp_path / "missing" / "piece", {}, ("mid", "json"))
-    with pytest.raises(UserError, match="'pgn' is no form .* did you mean 'png'"):
+    with pytest.raises(UserError, match=r"'pgn' is no form .* did you mean 'png'"):
         folder.write_all(band(1), tmp_path / "piece", {}, ("pgn",))
     assert not list(tmp_path.iterdir())

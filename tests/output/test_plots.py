@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 import symusic
 from matplotlib.collections import PolyCollection
+from pieces import band, beat, make_piece, part
 
 from bandmate.output.layout import lay_out
 from bandmate.output.plots import COLOURS, MOST_ROWS, draw, piano_roll
 from bandmate.settings import UserError
-
-from pieces import band, beat, make_piece, part
 
 
 def boxes(figure):
