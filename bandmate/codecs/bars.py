@@ -213,6 +213,22 @@ class Bars(Codec):
             first = stop
         return pages
 
+    def parts(self, field: int) -> np.ndarray:
+        """Positions share the beat and the place in it, notes the instrument, pitch and pitch class, ways of playing the
+        length and the loudness; drums share no pitches with the others. Number 0 stands for: none of these."""
+        ids = np.arange(self.sizes[field])
+        if field == 0:
+            beat, place = np.divmod(ids - POSITION, STEPS_PER_QUARTER)
+            return np.where(ids[:, None] >= POSITION, np.column_stack([1 + place, 1 + STEPS_PER_QUARTER + beat]), 0)
+        if field == 1:
+            family, pitch = np.divmod(ids - NOTES, 128)
+            drums = 140 * (family == DRUM_CLASS)
+            columns = np.column_stack([1 + family, 18 + drums + pitch, 18 + drums + 128 + pitch % 12])
+            return np.where(((ids >= NOTES) & (ids < LEFT_AT))[:, None], columns, 0)
+        duration, velocity = np.divmod(ids - 1, VELOCITIES)
+        columns = np.column_stack([1 + velocity, 1 + VELOCITIES + duration])
+        return np.where(((ids >= 1) & (ids < METRE_AT))[:, None], columns, 0)
+
     def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
         ids = transpose(ids, int(random.integers(-self.config.transpose, self.config.transpose + 1)))
         when = ids[:, 0]

@@ -101,6 +101,13 @@ class Codec(ABC):
         """Tell which rows of a window (N, F) are given, not to be scored per note: bool (N,)."""
         return np.arange(len(ids)) == 0
 
+    def parts(self, field: int) -> np.ndarray | None:
+        """Return what each id of a field has in common with others: int (size, K), K properties of each id, or None.
+
+        Ids with the same number in any column share something (an instrument, a pitch, a length); a model may learn it once.
+        """
+        return None
+
     def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Return a varied copy of a window for training: another key, header fields left out."""
         return ids

@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 from bandmate import sampling
 from bandmate.codecs.bars import Bars
@@ -92,6 +94,10 @@ class Bands(Model):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
         self.apply(self._initialise)
+        if not self.stream:
+            for field in range(len(codec.sizes)):
+                share(self.embeddings[field], codec.parts(field))
+                share(self.heads[field].logits, codec.parts(field))
 
     def _initialise(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
@@ -175,8 +181,9 @@ class Bands(Model):
             raise UserError("this model composes from nothing; leave the prompt away")
         grammar = self.codec.grammar(options, options.variants)
         multiply = light(self, getattr(options, "precision", "half"))
-        pieces = [self.codec.decode(ids, options) for ids in sampling.write(self, grammar, options, progress, multiply)]
-        return pieces
+        with parametrize.cached():
+            streams = sampling.write(self, grammar, options, progress, multiply)
+        return [self.codec.decode(ids, options) for ids in streams]
 
     def listen(self, rows: Tensor, starts: Tensor | None = None, multiply: Multiply = plain) -> sampling.Listening:
         """Hear rows (B, T, F) at once and remember them. Row b begins at ``starts[b]``; what stands before is nothing."""
@@ -261,6 +268,25 @@ class Head(nn.Module):
             gate, up = multiply(self.gate_up, self.norm(x)).chunk(2, dim=-1)
             x = self.last_norm(x + multiply(self.down, F.silu(gate) * up))
         return multiply(self.logits, x)
+
+
+class Shared(nn.Module):
+    """Lets the rows of a table, one an id, have parts in common, so that what is learnt of one C is learnt of all."""
+
+    def __init__(self, parts: torch.Tensor, width: int) -> None:
+        super().__init__()
+        self.register_buffer("parts", parts, persistent=False)
+        self.table = nn.Parameter(torch.randn(int(parts.max()) + 1, width) * 0.02)
+
+    def forward(self, own: Tensor) -> Tensor:
+        """Return each row (V, width) with its parts added."""
+        return own + F.embedding_bag(self.parts, self.table, mode="sum")
+
+
+def share(layer: nn.Embedding | nn.Linear, parts: np.ndarray | None) -> None:
+    """Let the weights of a layer with one row an id share ``parts`` (V, K)."""
+    if parts is not None:
+        parametrize.register_parametrization(layer, "weight", Shared(torch.from_numpy(parts), layer.weight.shape[1]))
 
 
 def rotary(length: int, width: int, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
