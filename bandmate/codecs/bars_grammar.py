@@ -11,7 +11,7 @@ import numpy as np
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.codec import Grammar
-from bandmate.music.instruments import DRUM_CLASS
+from bandmate.music.instruments import CLASSES, DRUM_CLASS, DRUM_KIT
 from bandmate.music.request import Request
 from bandmate.music.theory import parse_key, parse_metre, scale
 from bandmate.settings import UserError, nearest
@@ -52,8 +52,8 @@ class BarsGrammar(Grammar):
         if metre not in b.METRES:
             raise UserError(f"the metre {request.metre} is not among those of the codec 'bars'; "
                             f"{nearest(request.metre, ['{}/{}'.format(*known) for known in b.METRES])}")
-        _check_known("style", request.style, codec.config.styles)
-        _check_known("composer", request.composer, codec.config.composers)
+        style = _known("style", request.style, codec.config.styles)
+        composer = _known("composer", request.composer, codec.config.composers)
         self.bars = request.bars
         self.metre = b.METRE_AT + b.METRES.index(metre)
         self.steps = b.METRE_STEPS[b.METRES.index(metre)]
@@ -63,7 +63,7 @@ class BarsGrammar(Grammar):
         if self.programs is not None and request.drums is None:
             self.drums = DRUM_CLASS in self.programs
         key = None if request.key is None else parse_key(request.key)
-        header = codec.header(request.style, request.composer, self.programs, self.drums, b.METRES.index(metre), key,
+        header = codec.header(style, composer, self.programs, self.drums, b.METRES.index(metre), key,
                               request.tempo, request.bars)
         # Header slots: what is forced is a row; what the model chooses is the name of a kind.
         self.slots: list[tuple[int, int, int] | int] = list(header)
@@ -85,6 +85,7 @@ class BarsGrammar(Grammar):
         table = np.ones((17, 128), bool)
         if key is not None:
             table[:DRUM_CLASS] &= np.isin(np.arange(128) % 12, scale(key))
+        table[DRUM_CLASS] = np.isin(np.arange(128), DRUM_KIT)
         for family, (low, high) in request.pitch_ranges().items():
             table[family, :low] = table[family, high + 1:] = False
         if self.programs is not None:
@@ -93,7 +94,7 @@ class BarsGrammar(Grammar):
             table[DRUM_CLASS] = False
         for family in [*(self.programs or {})] or [*range(17 - (self.drums is False))]:
             if not table[family].any():
-                raise UserError(f"no pitch of the key {request.key} lies in the range asked for; widen the range")
+                raise UserError(f"{CLASSES[family]} has no pitch in the range and key asked for; widen the range")
         allowed = np.zeros(self.sizes[1], bool)
         allowed[b.NOTES:b.LEFT_AT] = table.ravel()
         return allowed
@@ -226,7 +227,12 @@ class BarsGrammar(Grammar):
         return min(1.0 if row.done else max(row.bar, 0) / self.bars for row in self.rows)
 
 
-def _check_known(what: str, name: str | None, known: tuple[str, ...]) -> None:
-    if name is not None and name not in known:
-        raise UserError(f"this model does not know the {what} '{name}'; "
-                        + (nearest(name, known) if known else f"it was trained without any {what}"))
+def _known(what: str, name: str | None, known: tuple[str, ...]) -> str | None:
+    """Return the known name that a person means: the same but for capitals, or the only one that holds the word."""
+    if name is None:
+        return None
+    same = [word for word in known if word.lower() == name.lower()] or [word for word in known if name.lower() in word.lower()]
+    if len(same) == 1:
+        return same[0]
+    hint = f"which of {', '.join(same)}?" if same else nearest(name, known) if known else f"it was trained without any {what}"
+    raise UserError(f"this model does not know the {what} '{name}'; {hint}")

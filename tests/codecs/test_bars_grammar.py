@@ -9,6 +9,7 @@ from music_made_here import any_piece, any_request, band, check_answer, drums_on
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars import METRES, Bars, BarsConfig
 from bandmate.codecs.bars_grammar import MAX_NOTES_A_BAR
+from bandmate.music.instruments import DRUM_KIT
 from bandmate.music.request import Request
 from bandmate.piece import DRUMS
 from bandmate.settings import UserError
@@ -132,7 +133,7 @@ def test_finished_rows_allow_only_padding():
     ({"metre": "11/16"}, "the metre 11/16 is not among those of the codec 'bars'"),
     ({"style": "jazz"}, "does not know the style 'jazz'; it was trained without any style"),
     ({"composer": "Bach"}, "does not know the composer 'Bach'"),
-    ({"key": "C major", "instruments": ("piano",), "pitches": ("piano:C#4-C#4",)}, "no pitch of the key C major"),
+    ({"key": "C major", "instruments": ("piano",), "pitches": ("piano:C#4-C#4",)}, "has no pitch in the range and key asked for"),
 ])
 def test_what_cannot_be_held_is_refused(asked, sentence):
     with pytest.raises(UserError, match=sentence):
@@ -147,3 +148,16 @@ def test_nearest_style_is_named():
 def test_real_bands_stay_bands():
     assert {track.is_drum for track in Bars().decode(Bars().encode(drums_only())).tracks} == {True}
     assert {note[4] for note in table(Bars().decode(Bars().encode(band())))} == {0, 33, 73, DRUMS}
+
+
+def test_drums_have_a_sound_on_every_kit():
+    for _, piece in walks(Request(bars=4, instruments=("drums",)), rows=4):
+        assert {note[2] for note in table(piece)} <= set(DRUM_KIT)
+
+
+def test_a_composer_is_known_by_a_part_of_the_name():
+    codec = Bars(BarsConfig(composers=("Bach, Johann Sebastian", "Schumann, Clara", "Schumann, Robert")))
+    prompt = codec.grammar(Request(composer="bach", instruments=("piano",)), 1).prompt
+    assert (prompt[:, 1] == b.COMPOSER_AT).any()
+    with pytest.raises(UserError, match="which of Schumann, Clara, Schumann, Robert"):
+        codec.grammar(Request(composer="schumann"), 1)
