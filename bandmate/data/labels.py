@@ -95,10 +95,18 @@ class Librarian:
     def _listed(self, entry: Entry) -> Known | None:
         if entry.source == BACH:
             return Known(_BACH.replace(title=_title(entry)), notes=BACH_NOTES)
-        if entry.home not in self._catalogues:
-            path = entry.home / CATALOGUE
-            self._catalogues[entry.home] = read_catalogue(path) if path.is_file() else {}
-        return self._catalogues[entry.home].get(entry.inside)
+        inside = PurePosixPath(entry.inside)
+        for folder in inside.parents:  # the nearest catalogue speaks
+            known = self._catalogue(entry.home / folder).get(inside.relative_to(folder).as_posix())
+            if known:
+                return known
+        return None
+
+    def _catalogue(self, folder: Path) -> dict[str, Known]:
+        if folder not in self._catalogues:
+            path = folder / CATALOGUE
+            self._catalogues[folder] = read_catalogue(path) if path.is_file() else {}
+        return self._catalogues[folder]
 
 
 def _title(entry: Entry) -> str:

@@ -8,34 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from bandmate.codecs.codec import Codec
 from bandmate.data import arrays, sources
-from bandmate.data.labels import Known, Librarian
-from bandmate.data.shards import Job, encode_file, encode_shard, start_worker
-from bandmate.data.sources import Entry
+from bandmate.data.labels import Librarian
+from bandmate.data.shards import Job
+from bandmate.data.workers import Crew, Files, cores
 from bandmate.music.clean import Filters
 from bandmate.music.files import MIDI_SUFFIXES, cannot_write, whole_file
 from bandmate.settings import UserError, nearest
 
 SHARD_FILES, SHARD_BYTES = 128, 8_000_000
 SCORE_WEIGHT = 16  # a score counts as so many MIDI files: music21 takes its time
-WAITING = 2  # shards that wait for each worker
 UNFINISHED = "unfinished"  # folder of shards inside the output folder
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and of all files."""
-
-Files = list[tuple[Entry, Known]]
 
 
 @dataclass(frozen=True)
@@ -77,8 +69,7 @@ def prepare(sources: list[str], out: str | Path, codec: str = "bars", *, filters
     if (out / "manifest.json").exists():
         return Summary(out, listing.count, json.loads((out / "manifest.json").read_text(encoding="utf-8")))
     job = Job(listing.codec, filters, out / UNFINISHED)
-    shards = _encode(job, sources, listing, workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
-                     else workers or os.cpu_count() or 1, progress)
+    shards = _encode(job, sources, listing, workers or cores(), progress)
     manifest = arrays.merge(job.folder, shards, out, listing.codec)
     shutil.rmtree(job.folder, ignore_errors=True)
     return Summary(out, listing.count, manifest)
@@ -153,67 +144,20 @@ def _shards(named: list[str], librarian: Librarian, largest: int) -> Iterator[Fi
 
 def _encode(job: Job, named: list[str], listing: _Listing, workers: int, progress: Progress) -> int:
     """Turn all files into shards on all workers; return the number of shards."""
-    limits = (job.filters.max_bytes, job.filters.max_score_bytes)
-    number, done = -1, 0
-    running: dict[Future, tuple[int, Files]] = {}
-    pool = _pool(workers)
-    try:
-        for number, files in enumerate(_shards(named, listing.librarian, max(limits) if all(limits) else 2**31)):
-            if (job.folder / f"{number:06}.json").exists():
-                done += len(files)
-                progress(done, listing.count)
-                continue
-            running[pool.submit(encode_shard, job, number, files)] = number, files
-            while len(running) >= workers * (1 + WAITING):
-                pool, done = _collect(pool, job, running, workers, done, listing.count, progress)
-        while running:
-            pool, done = _collect(pool, job, running, workers, done, listing.count, progress)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return number + 1
+    files_done = 0
 
+    def done(files: int) -> None:
+        nonlocal files_done
+        files_done += files
+        progress(files_done, listing.count)
 
-def _collect(pool: ProcessPoolExecutor, job: Job, running: dict[Future, tuple[int, Files]], workers: int, done: int,
-             count: int, progress: Progress) -> tuple[ProcessPoolExecutor, int]:
-    """Wait for a shard. If a worker died, find out by which file, and start new workers."""
-    finished, _ = wait(running, return_when=FIRST_COMPLETED)
-    if any(isinstance(future.exception(), BrokenProcessPool) for future in finished):
-        pool.shutdown(wait=True)
-        for number, files in running.values():
-            if not (job.folder / f"{number:06}.json").exists():
-                _encode_carefully(job, number, files)
-            done += len(files)
-            progress(done, count)
-        running.clear()
-        return _pool(workers), done
-    for future in finished:
-        future.result()
-        _, files = running.pop(future)
-        done += len(files)
-        progress(done, count)
-    return pool, done
-
-
-def _encode_carefully(job: Job, number: int, files: Files) -> None:
-    """Encode a shard in which some file may end its worker: if one does, try each alone."""
-    with _pool(1) as pool:
-        if not isinstance(pool.submit(encode_shard, job, number, files).exception(), BrokenProcessPool):
-            return
-    crashing, alone = set(), _pool(1)
-    for entry, known in files:
-        if isinstance(alone.submit(_try, job, entry, known).exception(), BrokenProcessPool):
-            crashing.add(entry.path)
-            alone = _pool(1)
-    alone.submit(encode_shard, job, number, files, frozenset(crashing)).result()
-    alone.shutdown()
-
-
-def _try(job: Job, entry: Entry, known: Known) -> None:
-    for _ in encode_file(job, entry, known):
-        pass
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Start workers. Forked where that is sound, so that a plain script can prepare without a main guard."""
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker)
+    shards = 0
+    with Crew(job, workers, done) as crew:
+        for files in _shards(named, listing.librarian, job.filters.largest()):
+            if job.finished(shards):
+                done(len(files))
+            else:
+                crew.encode(shards, files)
+            shards += 1
+        crew.finish()
+    return shards

@@ -42,6 +42,10 @@ class Job:
     filters: Filters
     folder: Path
 
+    def finished(self, number: int) -> bool:
+        """Tell whether a shard is on disk."""
+        return (self.folder / f"{number:06}.json").exists()
+
 
 class TooSlow(Exception):
     """A piece took longer than its time limit."""

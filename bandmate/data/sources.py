@@ -65,7 +65,9 @@ def check(sources: list[str]) -> None:
         if not path.exists():
             raise UserError(f"there is no file or folder '{source}'; a source is a music file, a folder, a .zip or .tar "
                             f"archive of them, or the word '{BACH}'; check the name")
-        if path.is_dir() and not any(os.scandir(path)):
+        if not os.access(path, os.R_OK):
+            raise UserError(f"'{source}' may not be read (no permission); change its permissions or name another source")
+        if path.is_dir() and not any(path.iterdir()):
             raise UserError(f"the folder '{source}' is empty; put music files into it ({' '.join(SUFFIXES)})")
         if path.is_file() and not path.name.lower().endswith(SUFFIXES + ARCHIVE_SUFFIXES):
             raise UserError(f"'{source}' is no music file and no archive; known endings are "
@@ -75,8 +77,8 @@ def check(sources: list[str]) -> None:
 def walk(sources: list[str], content: bool = True, largest: int = 2**31) -> Iterator[Entry]:
     """Yield every file of every source, in a fixed order.
 
-    With ``content`` False the entries of archives come without their bytes; files over ``largest`` bytes always do.
-    A damaged archive ends with an entry that says so in ``trouble``.
+    With ``content`` False the entries of archives come without their bytes; what is no music, or over ``largest`` bytes,
+    always does. A damaged archive ends with an entry that says so in ``trouble``.
     """
     for source in sources:
         path = Path(source)
@@ -102,11 +104,12 @@ def _bach() -> Iterator[Entry]:
 
 def _folder(home: Path, content: bool, largest: int) -> Iterator[Entry]:
     name = home.resolve().name
-    for folder, folders, files in os.walk(home):
+    closed: list[OSError] = []
+    for folder, folders, files in os.walk(home, onerror=closed.append):
         folders.sort()
         for file in sorted(files):
             path = Path(folder, file)
-            inside = path.relative_to(home).as_posix()
+            inside = _printable(path.relative_to(home).as_posix())
             if file.lower().endswith(ARCHIVE_SUFFIXES) and path.is_file():
                 yield from _archive(path, inside, content, largest)
             elif file == CATALOGUE:
@@ -115,6 +118,9 @@ def _folder(home: Path, content: bool, largest: int) -> Iterator[Entry]:
                 yield Entry(inside, inside, home, name, 0, trouble="not a file")
             else:
                 yield Entry(inside, inside, home, name, path.stat().st_size, path)
+    for error in closed:
+        inside = _printable(Path(error.filename).relative_to(home).as_posix())
+        yield Entry(inside, inside, home, name, 0, trouble=f"the folder cannot be read: {error.strerror}")
 
 
 def _archive(path: Path, name: str, content: bool, largest: int) -> Iterator[Entry]:
@@ -122,7 +128,8 @@ def _archive(path: Path, name: str, content: bool, largest: int) -> Iterator[Ent
     source = next(path.name[:-len(suffix)] for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True)
                   if path.name.lower().endswith(suffix))
     try:
-        for inside, size, data, trouble in members:
+        for member, size, data, trouble in members:
+            inside = _printable(member)
             if inside.rpartition("/")[2] != CATALOGUE:
                 yield Entry(f"{name}/{inside}", inside, path.parent, source, size, data, trouble)
     except _DAMAGED as error:
@@ -135,7 +142,8 @@ def _tar(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, by
             archive.members = []  # tarfile would keep every header it has seen
             if not member.isfile():
                 continue
-            handle = archive.extractfile(member) if content and member.size <= largest else None
+            wanted = content and member.size <= largest and member.name.lower().endswith(SUFFIXES)
+            handle = archive.extractfile(member) if wanted else None
             yield member.name, member.size, handle.read() if handle else None, ""
 
 
@@ -145,9 +153,14 @@ def _zip(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, by
             if member.is_dir():
                 continue
             data, trouble = None, ""
-            if content and member.file_size <= largest:
+            if content and member.file_size <= largest and member.filename.lower().endswith(SUFFIXES):
                 try:
                     data = archive.read(member)
                 except _DAMAGED as error:  # one bad member does not spoil the others
                     trouble = f"damaged in the archive: {error}"
             yield member.filename, member.file_size, data, trouble
+
+
+def _printable(name: str) -> str:
+    """Replace what is no text in a file name: archives from elsewhere have names in old encodings."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

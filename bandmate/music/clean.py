@@ -71,6 +71,11 @@ class Filters(Settings):
         return cls(max_bytes=250_000, min_notes=13, min_pitched_notes=13, min_onsets=601, max_onsets=12_799, max_notes=0,
                    max_mean_gap_s=0.512, max_usual_duration_s=2.048, need_chords=True, need_instruments=True, one_lead=True)
 
+    def largest(self) -> int:
+        """Return the size in bytes over which no file is worth reading."""
+        limits = (self.max_bytes, self.max_score_bytes)
+        return max(limits) if all(limits) else 2**31
+
     def check_size(self, size: int, midi: bool) -> Rejection | None:
         """Judge a file by its size in bytes, before it is read."""
         limit = self.max_bytes if midi else self.max_score_bytes

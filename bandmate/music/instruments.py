@@ -34,8 +34,8 @@ CLASSES = (
 """Instrument classes: the 16 families of General MIDI in their order, then the drum kit (class 16)."""
 
 DRUM_CLASS = 16
-DRUM_KIT = range(27, 88)
-"""Pitches that a General MIDI 2 drum kit has a sound for; 35 to 81 are those of General MIDI 1."""
+DRUM_KIT = range(35, 82)
+"""Pitches that every General MIDI drum kit has a sound for."""
 
 # The program that stands for a class when nothing says which: the one that sounds good in most music.
 DEFAULT_PROGRAMS = (0, 11, 16, 25, 33, 40, 48, 61, 65, 73, 80, 88, 98, 105, 114, 122, DRUMS)

@@ -142,7 +142,7 @@ def test_what_cannot_be_held_is_refused(asked, sentence):
 
 def test_nearest_style_is_named():
     with pytest.raises(UserError, match="did you mean 'jazz'"):
-        Bars(BarsConfig(styles=("folk", "jazz"))).grammar(Request(style="jaz"), 1)
+        Bars(BarsConfig(styles=("folk", "jazz"))).grammar(Request(style="jaxx"), 1)
 
 
 def test_real_bands_stay_bands():
