@@ -30,6 +30,9 @@ from bandmate.model import Model, Options, Progress, Size
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
+EPSILON = 1e-6  # in RMSNorm
+ROTARY_BASE = 10_000.0
+
 Pick = Callable[[int, Tensor, Tensor], Tensor]
 """Draws one field: (number of the field, logits (B, V), fields chosen so far (B, F)) -> ids (B,)."""
 
@@ -86,7 +89,7 @@ class Bands(Model):
         width = config.width
         self.embeddings = nn.ModuleList(nn.Embedding(size, width) for size in self.sizes)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.norm = nn.RMSNorm(width, eps=EPSILON)
         self.heads = nn.ModuleList(Head(width, size, first=n == 0) for n, size in enumerate(self.sizes))
         starts = torch.tensor([sum(codec.sizes[:n]) for n in range(len(codec.sizes))])
         self.register_buffer("field_starts", starts, persistent=False)
@@ -229,10 +232,10 @@ class Block(nn.Module):
         super().__init__()
         inner = config.heads * config.head_width
         self.heads = config.heads
-        self.attention_norm = nn.RMSNorm(config.width, eps=1e-6)
+        self.attention_norm = nn.RMSNorm(config.width, eps=EPSILON)
         self.query_key_value = nn.Linear(config.width, 3 * inner, bias=False)
         self.out = nn.Linear(inner, config.width, bias=False)
-        self.feed_norm = nn.RMSNorm(config.width, eps=1e-6)
+        self.feed_norm = nn.RMSNorm(config.width, eps=EPSILON)
         self.gate_up = nn.Linear(config.width, 2 * config.hidden, bias=False)
         self.down = nn.Linear(config.hidden, config.width, bias=False)
 
@@ -257,10 +260,10 @@ class Head(nn.Module):
         super().__init__()
         self.first = first
         if not first:
-            self.norm = nn.RMSNorm(width, eps=1e-6)
+            self.norm = nn.RMSNorm(width, eps=EPSILON)
             self.gate_up = nn.Linear(width, 2 * width, bias=False)
             self.down = nn.Linear(width, width, bias=False)
-            self.last_norm = nn.RMSNorm(width, eps=1e-6)
+            self.last_norm = nn.RMSNorm(width, eps=EPSILON)
         self.logits = nn.Linear(width, size, bias=False)
 
     def forward(self, x: Tensor, multiply: Multiply = plain) -> Tensor:
@@ -289,7 +292,7 @@ def share(layer: nn.Embedding | nn.Linear, parts: np.ndarray | None) -> None:
         parametrize.register_parametrization(layer, "weight", Shared(torch.from_numpy(parts), layer.weight.shape[1]))
 
 
-def rotary(length: int, width: int, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
+def rotary(length: int, width: int, base: float = ROTARY_BASE) -> tuple[Tensor, Tensor]:
     """Return cosines and sines (length, width) of rotary positions, the two halves of a head turning together."""
     angles = torch.outer(torch.arange(length).float(), base ** -(torch.arange(0, width, 2).float() / width))
     angles = torch.cat([angles, angles], dim=-1)
