@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -50,7 +51,7 @@ def export(model: Model, folder: str | Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def llama_config(model: Bands) -> dict[str, object]:
+def llama_config(model: Bands) -> dict[str, Any]:
     """Return the config.json of a Llama of the same shape."""
     shape, heads = model.config, _heads(model)
     return {

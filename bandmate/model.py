@@ -39,6 +39,10 @@ class Options(Request):
     """The same seed writes the same piece."""
 
 
+AnyOptions = Options
+"""The type, for use inside families, each of which has Options of its own."""
+
+
 class Size(Settings):
     """A named size: what shapes the weights, and what trains them well."""
 
@@ -75,7 +79,8 @@ class Model(nn.Module, ABC):
         """
 
     @abstractmethod
-    def generate(self, options: Options, prompt: Piece | None = None, progress: Progress = lambda share: None) -> list[Piece]:
+    def generate(self, options: AnyOptions, prompt: Piece | None = None,
+                 progress: Progress = lambda share: None) -> list[Piece]:
         """Write pieces, one a variant. Raises UserError for what this family cannot do."""
 
     def score(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -90,7 +95,8 @@ class Model(nn.Module, ABC):
         groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
         return [AdamW(groups, lr=lr, betas=(0.9, 0.95))]
 
-    def step(self, batch: dict[str, Tensor], optimizers: list[Optimizer], backward: Callable[[Tensor], None]) -> dict[str, Tensor]:
+    def step(self, batch: dict[str, Tensor], optimizers: list[Optimizer],
+             backward: Callable[[Tensor], None]) -> dict[str, Tensor]:
         """Make one training step: losses, ``backward``, optimizers. Adversarial families replace this.
 
         ``backward`` computes gradients and clips them; the learning rate is already set.

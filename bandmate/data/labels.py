@@ -67,17 +67,19 @@ class Librarian:
     """Knows every file by its catalogue or its folders. Show it all files before you ask."""
 
     def __init__(self) -> None:
-        self._catalogues: dict[Path, dict[str, Known]] = {}
+        self._catalogues: dict[tuple[Path, str], list[tuple[dict[str, Known], int]]] = {}
         self._folders: dict[tuple[Path, str], _Folders] = defaultdict(_Folders)
         self._seen = Vocabulary()
 
     def see(self, entry: Entry) -> Known | None:
         """Take note of a file and its folders; return what a catalogue knows of it."""
         known = self._listed(entry)
+        folders = self._folders[entry.home, entry.source]
         if known:
             self._seen.add(known.labels, 1, known.notes)
+            folders.see(entry.inside, 0, 0)
         else:
-            self._folders[entry.home, entry.source].see(entry.inside, entry.size // BYTES_A_NOTE)
+            folders.see(entry.inside, 1, entry.size // BYTES_A_NOTE)
         return known
 
     def vocabulary(self) -> Vocabulary:
@@ -95,18 +97,19 @@ class Librarian:
     def _listed(self, entry: Entry) -> Known | None:
         if entry.source == BACH:
             return Known(_BACH.replace(title=_title(entry)), notes=BACH_NOTES)
-        inside = PurePosixPath(entry.inside)
-        for folder in inside.parents:  # the nearest catalogue speaks
-            known = self._catalogue(entry.home / folder).get(inside.relative_to(folder).as_posix())
-            if known:
-                return known
+        for catalogue, inside_from in self._nearest(entry.home, entry.inside.rpartition("/")[0]):
+            if entry.inside[inside_from:] in catalogue:
+                return catalogue[entry.inside[inside_from:]]
         return None
 
-    def _catalogue(self, folder: Path) -> dict[str, Known]:
-        if folder not in self._catalogues:
-            path = folder / CATALOGUE
-            self._catalogues[folder] = read_catalogue(path) if path.is_file() else {}
-        return self._catalogues[folder]
+    def _nearest(self, home: Path, folder: str) -> list[tuple[dict[str, Known], int]]:
+        """Return the catalogues in or above a folder, the nearest first, and where the paths below each begin."""
+        if (home, folder) not in self._catalogues:
+            path, length = home / folder / CATALOGUE, len(folder) + 1 if folder else 0
+            own = [(read_catalogue(path), length)] if path.is_file() else []
+            above = self._nearest(home, folder.rpartition("/")[0]) if folder else []
+            self._catalogues[home, folder] = own + above
+        return self._catalogues[home, folder]
 
 
 def _title(entry: Entry) -> str:
@@ -121,11 +124,11 @@ class _Folders:
         self._files: Counter[tuple[str, ...]] = Counter()
         self._notes: Counter[tuple[str, ...]] = Counter()
 
-    def see(self, inside: str, notes: int) -> None:
+    def see(self, inside: str, files: int, notes: int) -> None:
         folders = PurePosixPath(inside).parts[:-1][:3]  # one to pass over, style, composer
         top, second = (*folders, "", "")[:2]
         self._inner.setdefault(top, set()).add(second)
-        self._files[folders] += 1
+        self._files[folders] += files
         self._notes[folders] += notes
 
     def count(self, vocabulary: Vocabulary) -> None:

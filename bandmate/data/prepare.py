@@ -96,7 +96,7 @@ def _list(named: list[str], kind: type[Codec], filters: Filters) -> _Listing:
     librarian, digest, count = Librarian(), hashlib.sha256(), 0
     for entry in sources.walk(named, content=False):
         known = librarian.see(entry)
-        digest.update(repr((entry.path, entry.size, entry.trouble, known)).encode())
+        digest.update(repr((entry.path, entry.size, entry.trouble, known and vars(known.labels))).encode())
         count += 1
     if not count:
         raise UserError(f"there are no files in {', '.join(map(repr, named))}; music files were expected; name another source")
@@ -108,7 +108,7 @@ def _list(named: list[str], kind: type[Codec], filters: Filters) -> _Listing:
 
 
 def _claim(out: Path, listing: _Listing) -> None:
-    """Make the output folder, or see that it belongs to the same request."""
+    """Make the output folder, or see that it belongs to the same request: stopped, or finished."""
     mark = out / "request.json"
     if out.exists() and not out.is_dir():
         raise UserError(f"'{out}' is a file; a folder was to be made there; choose another name")
@@ -118,6 +118,8 @@ def _claim(out: Path, listing: _Listing) -> None:
                             "choose another folder, or remove this one")
     elif out.exists() and any(out.iterdir()):
         raise UserError(f"the folder '{out}' is not empty; prepared data needs a folder of its own; choose another name")
+    if (out / "manifest.json").exists():
+        return
     try:
         (out / UNFINISHED).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,7 +13,7 @@ A decoder of Llama's kind: RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+import bandmate.codecs.codec as codecs
 from bandmate import sampling
 from bandmate.codecs.bars import Bars
-from bandmate.codecs.codec import Codec
 from bandmate.light import Multiply, Precision, light, plain
-from bandmate.model import Model, Options, Progress, Size
+from bandmate.model import AnyOptions, Model, Options, Progress, Size
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
@@ -80,8 +80,14 @@ class Bands(Model):
     }
 
     config: BandsConfig
+    embeddings: Any  # lists of modules and buffers, of which torch's types know too little
+    blocks: Any
+    heads: Any
+    field_starts: Tensor
+    cos: Tensor
+    sin: Tensor
 
-    def __init__(self, config: BandsConfig, codec: Codec) -> None:
+    def __init__(self, config: BandsConfig, codec: codecs.Codec) -> None:
         super().__init__(config, codec)
         self.stream = config.form == "stream"
         self.sizes = (sum(codec.sizes),) if self.stream else codec.sizes
@@ -179,7 +185,8 @@ class Bands(Model):
 
     # Composing
 
-    def generate(self, options: Options, prompt: Piece | None = None, progress: Progress = lambda share: None) -> list[Piece]:
+    def generate(self, options: AnyOptions, prompt: Piece | None = None,
+                 progress: Progress = lambda share: None) -> list[Piece]:
         if prompt is not None:
             raise UserError("this model composes from nothing; leave the prompt away")
         grammar = self.codec.grammar(options, options.variants)
@@ -276,7 +283,9 @@ class Head(nn.Module):
 class Shared(nn.Module):
     """Lets the rows of a table, one an id, have parts in common, so that what is learnt of one C is learnt of all."""
 
-    def __init__(self, parts: torch.Tensor, width: int) -> None:
+    parts: Tensor
+
+    def __init__(self, parts: Tensor, width: int) -> None:
         super().__init__()
         self.register_buffer("parts", parts, persistent=False)
         self.table = nn.Parameter(torch.randn(int(parts.max()) + 1, width) * 0.02)
