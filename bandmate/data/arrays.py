@@ -36,7 +36,7 @@ HELD_OUT_NOTE = "pieces that hold music of the JSB benchmark's held-out chorales
 class _Index:
     """What must be known of all pieces at once; a few numbers each."""
 
-    digests: list[bytes]
+    fingerprints: list[bytes]
     held_out: np.ndarray
     rows: np.ndarray
     groups: np.ndarray
@@ -58,7 +58,7 @@ def merge(shards: Path, count: int, out: Path, codec: Codec, progress: Callable[
         reasons = ", ".join(f"{reason}: {number}" for reason, number in rejected.most_common(5))
         raise UserError(f"nothing usable was found in the corpus ({reasons}); MIDI files with at least a few notes were "
                         f"expected; see '{_write_rejected(shards, count, out, index)}'")
-    sides = split(index.digests, index.groups, index.held_out, index.copy_of < 0)
+    sides = split(index.fingerprints, index.groups, index.held_out, index.copy_of < 0)
     _write_rejected(shards, count, out, index)
     splits, sources, digest = _write_arrays(shards, count, out, codec, index, sides)
     manifest: dict[str, object] = {
@@ -72,14 +72,14 @@ def merge(shards: Path, count: int, out: Path, codec: Codec, progress: Callable[
     return manifest
 
 
-def split(digests: list[bytes], groups: np.ndarray, held_out: np.ndarray, used: np.ndarray) -> np.ndarray:
+def split(fingerprints: list[bytes], groups: np.ndarray, held_out: np.ndarray, used: np.ndarray) -> np.ndarray:
     """Return the side of each piece (0 train, 1 valid, 2 test): one side a group, whatever the order of the files.
 
     A group with a held-out piece stands in test; any other that is large stands in train, as it would make up most of a
     smaller side. A side that would stay empty gets the nearest group, train first.
     """
     lowest: dict[int, bytes] = {}
-    for group, digest in zip(groups.tolist(), digests, strict=True):
+    for group, digest in zip(groups.tolist(), fingerprints, strict=True):
         lowest[group] = min(digest, lowest.get(group, digest))
     place = {group: int.from_bytes(hashlib.sha256(digest).digest()[:8], "big") / 2**64 for group, digest in lowest.items()}
     side = {group: int(np.searchsorted(EDGES, value, side="right")) for group, value in place.items()}
@@ -102,22 +102,22 @@ def _reports(shards: Path, count: int) -> Iterator[dict]:
 
 
 def _index(shards: Path, count: int) -> _Index:
-    digests, held_out, rows, owners, tables = [], [], [], [], []
+    fingerprints, held_out, rows, owners, tables = [], [], [], [], []
     for number, report in enumerate(_reports(shards, count)):
         for piece in report["pieces"]:
             owners.append(np.full(piece["parts"], len(rows), np.int64))
-            digests.append(bytes.fromhex(piece["digest"]))
+            fingerprints.append(bytes.fromhex(piece["fingerprint"]))
             held_out.append(piece["held_out"])
             rows.append(piece["rows"])
         tables.append(np.load(shards / f"{number:06}.parts.npy"))
     table = np.concatenate([np.zeros((0, duplicates.HASHES), np.uint32), *tables])
     first: dict[bytes, int] = {}
     copy_of = np.full(len(rows), -1, np.int64)
-    for number, digest in enumerate(digests):
-        original = first.setdefault(digest, number)
+    for number, own in enumerate(fingerprints):
+        original = first.setdefault(own, number)
         copy_of[number] = original if original != number else -1
     groups = duplicates.groups(table, np.concatenate([np.zeros(0, np.int64), *owners]), len(rows))
-    return _Index(digests, np.array(held_out, bool), np.array(rows, np.int64), groups, copy_of)
+    return _Index(fingerprints, np.array(held_out, bool), np.array(rows, np.int64), groups, copy_of)
 
 
 def _write_rejected(shards: Path, count: int, out: Path, index: _Index) -> Path:

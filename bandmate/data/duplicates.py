@@ -12,9 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from bandmate.music.grid import PITCH, PROGRAM, START
+from bandmate.music.grid import DURATION, PITCH, PROGRAM, START
 from bandmate.piece import DRUMS
 
+STEPS = 96  # a quarter, for exact copies
 HASHES = 32  # of a signature
 BANDS = 16  # of two hashes each: parts that share half their shingles meet in a band 99 % of the time
 INTERVALS = 7  # of a shingle: eight notes in a row
@@ -52,6 +53,16 @@ def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
         everything = np.concatenate([shingles for shingles, _ in parts])
         return _minhash((everything ^ (everything >> np.uint64(31))).sum(keepdims=True, dtype=np.uint64))[None]
     return np.zeros((0, HASHES), np.uint32)
+
+
+def fingerprint(notes: np.ndarray, ticks_per_quarter: int) -> str:
+    """Return 32 hex digits that only the very same notes share, in whatever order, tracks and file they stand."""
+    rows = notes.astype(np.uint64)
+    rows[:, [START, DURATION]] = notes[:, [START, DURATION]] * STEPS // max(ticks_per_quarter, 1)
+    mixed = (rows * _POWERS[1:1 + rows.shape[1]]).sum(axis=1, dtype=np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIXER
+    mixed ^= mixed >> np.uint64(29)
+    return f"{int(mixed.sum(dtype=np.uint64)):016x}{int(np.bitwise_xor.reduce(mixed * _MIXER)):016x}"
 
 
 def _shingles(pitches: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import hashlib
 import json
 import multiprocessing
 import os
@@ -73,11 +72,11 @@ def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashi
             if isinstance(result, Rejection):
                 rejected.append((path, result.reason, result.rule))
                 continue
-            rows, signatures, labels = result
+            rows, signatures, fingerprint, labels = result
             ids.append(rows)
             parts.append(signatures)
             pieces.append({"path": path, "rows": len(rows), "notes": int(job.codec.is_note(rows).sum()),
-                           "parts": len(signatures), "digest": hashlib.sha256(rows.tobytes()).hexdigest(),
+                           "parts": len(signatures), "fingerprint": fingerprint,
                            "held_out": known.held_out, "labels": labels.model_dump()})
     fields = len(job.codec.fields)
     with whole_file(job.folder / f"{number:06}.ids.npy") as path:
@@ -92,8 +91,8 @@ class NotInCodec(Exception):
     """A piece that the codec cannot write."""
 
 
-Encoded = tuple[np.ndarray, np.ndarray, Labels]
-"""Rows, signatures, labels of a piece."""
+Encoded = tuple[np.ndarray, np.ndarray, str, Labels]
+"""Rows, signatures, fingerprint and labels of a piece."""
 
 
 def encode_file(job: Job, entry: Entry, known: Known) -> Iterator[tuple[str, Encoded | Rejection]]:
@@ -128,7 +127,9 @@ def _encode(job: Job, entry: Entry, data: bytes, labels: Labels) -> Encoded | Re
             if rejection:
                 return rejection
             labels = _add(labels, said)
-            return _rows(job.codec, piece, labels), duplicates.signatures(notes, piece.ticks_per_quarter), labels
+            ticks = piece.ticks_per_quarter
+            return (_rows(job.codec, piece, labels), duplicates.signatures(notes, ticks), duplicates.fingerprint(notes, ticks),
+                    labels)
     except TooSlow:
         return Rejection("too slow", f"{job.filters.seconds_a_piece:g} seconds for a piece")
     except NotInCodec as error:

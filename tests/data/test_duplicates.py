@@ -3,7 +3,7 @@
 import numpy as np
 from music_made_here import piece_of
 
-from bandmate.data.duplicates import HASHES, groups, signatures
+from bandmate.data.duplicates import HASHES, fingerprint, groups, signatures
 from bandmate.music.grid import note_table
 from bandmate.piece import DRUMS, Piece
 
@@ -64,3 +64,15 @@ def test_short_and_monotonous_pieces():
     assert grouped(short, melody([60] * 30), melody([50] * 30), short) == [0, 1, 2, 0]
     assert signatures(note_table(melody([60])), 480).shape == (0, HASHES)
     assert groups(np.zeros((0, HASHES), np.uint32), np.zeros(0, np.int64), 0).tolist() == []
+
+
+def test_the_very_same_notes_have_one_fingerprint():
+    piece = melody(tune(1))
+    finer = piece.resample(960)
+    backwards = note_table(piece)[::-1]
+    own = fingerprint(note_table(piece), 480)
+    assert own == fingerprint(note_table(finer), 960) == fingerprint(backwards, 480)
+    changed = note_table(piece)
+    changed[3, 2] += 1
+    others = {fingerprint(changed, 480), fingerprint(note_table(melody(tune(2))), 480), fingerprint(note_table(piece)[1:], 480)}
+    assert len(others | {own}) == 4
