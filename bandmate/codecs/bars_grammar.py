@@ -1,8 +1,8 @@
 """The grammar of the codec `bars`: what may follow, given what stands and what was asked for.
 
 Everything a request fixes holds because nothing else can be drawn: instruments, drums, number of bars, metre, key,
-pitch ranges. The first and the last bar sound. Every part that was asked for plays: by a quarter of the piece the
-silent ones must begin. Notes end with the piece.
+pitch ranges. The first and the last bar sound. Every part plays: by a quarter of the piece the silent ones must begin,
+and those that were asked for by name never rest for more than four bars. Notes end with the piece.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bandmate.music.request import Request
 from bandmate.music.theory import parse_key, parse_metre, scale
 from bandmate.settings import UserError, nearest
 
+LONGEST_REST = 4  # bars
 MAX_NOTES_A_BAR = 256  # a bar with more is a model that is stuck
 
 # How many durations of the table are no longer than so many steps.
@@ -33,6 +34,7 @@ class _Row:
         self.what = 0  # the last note at this position
         self.notes = 0  # notes in this bar
         self.silent = set(required)  # classes that have not played yet
+        self.played = dict.fromkeys(required, 0)  # the bar in which each class that was asked for played last
         self.owed: set[int] = set()  # classes that must play in this bar
         self.ends: dict[int, int] = {}  # the step at which each voice (an id of "what") falls silent
         self.allow(allowed)
@@ -194,6 +196,7 @@ class BarsGrammar(Grammar):
                 row.bar, row.position, row.what, row.notes = row.bar + 1, 0, 0, 0
                 if row.bar == self.bars // 4:
                     row.owed = set(row.silent)
+                row.owed |= {family for family, last in row.played.items() if row.bar - last > LONGEST_REST}
             elif when == b.END:
                 row.done = True
             else:
@@ -202,6 +205,8 @@ class BarsGrammar(Grammar):
                 row.ends[what] = row.bar * self.steps + row.position + int(b.DURATIONS[(how - 1) // b.VELOCITIES])
                 row.silent.discard(family)
                 row.owed.discard(family)
+                if family in row.played:
+                    row.played[family] = row.bar
 
     def _advance_header(self, row: _Row, when: int, what: int) -> None:
         if self.slots[row.slot] == b.PART:

@@ -102,7 +102,10 @@ def _reports(shards: Path, count: int) -> Iterator[dict]:
 
 
 def _index(shards: Path, count: int) -> _Index:
-    fingerprints, held_out, rows, owners, tables = [], [], [], [], []
+    fingerprints: list[bytes] = []
+    held_out: list[bool] = []
+    rows: list[int] = []
+    owners, tables = [np.zeros(0, np.int64)], [np.zeros((0, duplicates.HASHES), np.uint32)]
     for number, report in enumerate(_reports(shards, count)):
         for piece in report["pieces"]:
             owners.append(np.full(piece["parts"], len(rows), np.int64))
@@ -110,13 +113,12 @@ def _index(shards: Path, count: int) -> _Index:
             held_out.append(piece["held_out"])
             rows.append(piece["rows"])
         tables.append(np.load(shards / f"{number:06}.parts.npy"))
-    table = np.concatenate([np.zeros((0, duplicates.HASHES), np.uint32), *tables])
     first: dict[bytes, int] = {}
     copy_of = np.full(len(rows), -1, np.int64)
     for number, own in enumerate(fingerprints):
         original = first.setdefault(own, number)
         copy_of[number] = original if original != number else -1
-    groups = duplicates.groups(table, np.concatenate([np.zeros(0, np.int64), *owners]), len(rows))
+    groups = duplicates.groups(np.concatenate(tables), np.concatenate(owners), len(rows))
     return _Index(fingerprints, np.array(held_out, bool), np.array(rows, np.int64), groups, copy_of)
 
 

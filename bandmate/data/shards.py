@@ -53,9 +53,14 @@ class TooSlow(Exception):
 def start_worker() -> None:
     """Prepare a worker process: Ctrl-C is its parent's business, and it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        parent.join()
+        os._exit(1)
 
 
 def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashing: frozenset[str] = frozenset()) -> None:
@@ -68,14 +73,14 @@ def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashi
         if entry.path in crashing:
             rejected.append((entry.path, "crash", "reading it ended the program or never ended"))
             continue
-        for path, result in encode_file(job, entry, known):
+        for piece, result in encode_file(job, entry, known):
             if isinstance(result, Rejection):
-                rejected.append((path, result.reason, result.rule))
+                rejected.append((piece, result.reason, result.rule))
                 continue
             rows, signatures, fingerprint, labels = result
             ids.append(rows)
             parts.append(signatures)
-            pieces.append({"path": path, "rows": len(rows), "notes": int(job.codec.is_note(rows).sum()),
+            pieces.append({"path": piece, "rows": len(rows), "notes": int(job.codec.is_note(rows).sum()),
                            "parts": len(signatures), "fingerprint": fingerprint,
                            "held_out": known.held_out, "labels": labels.model_dump()})
     fields = len(job.codec.fields)

@@ -139,7 +139,7 @@ def _archive(path: Path, name: str, content: bool, largest: int) -> Iterator[Ent
 def _tar(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, bytes | None, str]]:
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
-            archive.members = []  # tarfile would keep every header it has seen
+            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header it has seen
             if not member.isfile():
                 continue
             wanted = content and member.size <= largest and member.name.lower().endswith(SUFFIXES)

@@ -30,8 +30,11 @@ SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
 """Endings of the files that can be read, in lower case."""
 
 HEADER_BYTES = 14  # "MThd", its length, then format, tracks and division
+CHUNK_BYTES = 8  # the name and the length that stand before the header and each track
 LATEST_HEADER = 128  # a RIFF or MacBinary wrapper is no longer than this
 TICKS_LIMIT = 2**31  # symusic's times are 32 bits wide
+_END_OF_TRACK = b"\xff\x2f\x00"
+_MARGIN = bytes(16)  # symusic looks a few bytes past the end of a damaged track
 
 
 def read(path: str | Path) -> Piece:
@@ -84,31 +87,37 @@ def read_midi(data: bytes) -> Piece:
         division = (256 - (division >> 8)) * (division & 0xFF) // 2  # at 120 quarters a minute a quarter lasts half a second
     if not division:
         raise UserError("the MIDI file is damaged: its quarter note has no ticks; export it again")
+    chunks = _chunks(data[CHUNK_BYTES + int.from_bytes(data[4:CHUNK_BYTES], "big"):], tracks)
     try:
         if kind == 2:
-            piece = _one_after_another([_parse(chunk, 0, 1, division) for chunk in _track_chunks(data)], division)
+            piece = _one_after_another([_parse([chunk], 0, division) for chunk in chunks], division)
         else:
-            piece = _parse(data[HEADER_BYTES:], kind, tracks, division)
-    except RuntimeError as error:
-        raise UserError(f"the MIDI file is damaged: {str(error).split(':')[1 if ':' in str(error) else 0].strip()}; "
-                        "export it again") from None
+            piece = _parse(chunks, kind, division)
+    except RuntimeError:
+        raise UserError("the MIDI file is damaged: there is something in a track that is no MIDI; export it again") from None
     if clock:
         piece.tempos = type(piece.tempos)([symusic.Tempo(0, 120)])
     return piece
 
 
-def _parse(chunks: bytes, kind: int, tracks: int, division: int) -> Piece:
-    header = b"MThd" + struct.pack(">IHHH", HEADER_BYTES - 8, kind, tracks, division)
-    return symusic.Score.from_midi(header + chunks, sanitize_data=True)
+def _parse(chunks: list[bytes], kind: int, division: int) -> Piece:
+    header = b"MThd" + struct.pack(">IHHH", HEADER_BYTES - 8, kind, len(chunks), division)
+    return symusic.Score.from_midi(header + b"".join(chunks) + _MARGIN, sanitize_data=True)
 
 
-def _track_chunks(data: bytes) -> Iterator[bytes]:
-    """Cut the tracks out of a MIDI file."""
-    at = HEADER_BYTES
-    while at + 8 <= len(data):
-        length = 8 + int.from_bytes(data[at + 4:at + 8], "big")
-        yield data[at:at + length]
-        at += length
+def _chunks(data: bytes, tracks: int) -> list[bytes]:
+    """Cut out the tracks that follow a header, each with its true length: symusic reads as far as a length says."""
+    chunks: list[bytes] = []
+    at = 0
+    while at + CHUNK_BYTES <= len(data) and len(chunks) < tracks:
+        kind, length = data[at:at + 4], int.from_bytes(data[at + 4:at + CHUNK_BYTES], "big")
+        body = data[at + CHUNK_BYTES:at + CHUNK_BYTES + length]
+        if len(body) < length and not body.endswith(_END_OF_TRACK):
+            raise UserError("the MIDI file is damaged: it is cut off in the middle of a track; copy or export it again")
+        if kind == b"MTrk":
+            chunks.append(kind + len(body).to_bytes(4, "big") + body)
+        at += CHUNK_BYTES + length
+    return chunks
 
 
 def _one_after_another(patterns: list[Piece], division: int) -> Piece:

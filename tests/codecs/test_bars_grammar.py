@@ -8,7 +8,7 @@ from music_made_here import any_piece, any_request, band, check_answer, drums_on
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars import METRES, Bars, BarsConfig
-from bandmate.codecs.bars_grammar import MAX_NOTES_A_BAR
+from bandmate.codecs.bars_grammar import LONGEST_REST, MAX_NOTES_A_BAR
 from bandmate.music.instruments import DRUM_KIT
 from bandmate.music.request import Request
 from bandmate.piece import DRUMS
@@ -95,6 +95,16 @@ def test_header_fields_left_out_are_chosen_or_left_out():
     words = [word.split()[0] for word in codec.words(ids)]
     parts = ["part"] * words.count("part")
     assert words[:words.index("music") + 1] == ["begin", "has_drums", *parts, "metre", "tempo", "length", "music"]
+
+
+def test_no_part_that_was_asked_for_rests_long():
+    request = Request(bars=24, instruments=("piano", "bass"), drums=True)
+    for ids, _ in walks(request, rows=4):
+        bar = np.cumsum(ids[:, 0] == b.BAR) - 1
+        notes = ids[:, 0] >= b.POSITION
+        for family in (0, 4, 16):
+            heard = np.unique(bar[notes & ((ids[:, 1] - b.NOTES) // 128 == family)])
+            assert np.diff(heard, prepend=0, append=24).max() <= LONGEST_REST + 1
 
 
 def test_silent_parts_begin_by_a_quarter_of_the_piece():

@@ -19,7 +19,8 @@ MUSICXML = f"""<?xml version="1.0" encoding="UTF-8"?>
 <part id="P1">
 <measure number="0" implicit="yes"><attributes><divisions>1</divisions><time><beats>4</beats><beat-type>4</beat-type></time>
 </attributes>{NOTE.format(step="G", length=1)}</measure>
-<measure number="1">{NOTE.format(step="C", length=4)}<barline location="right"><repeat direction="backward"/></barline></measure>
+<measure number="1">{NOTE.format(step="C", length=4)}
+<barline location="right"><repeat direction="backward"/></barline></measure>
 <measure number="2">{NOTE.format(step="E", length=4)}</measure>
 </part></score-partwise>
 """.encode()
