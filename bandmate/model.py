@@ -31,7 +31,7 @@ class Options(Request):
     """How freely notes are drawn: 0 always takes the likeliest, 1 follows the model, more is wilder."""
     top_k: Annotated[int, Field(ge=0)] = 0
     """Draw only from the k likeliest ids; 0 draws from all."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.98
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     """Draw only from the likeliest ids that together have this probability."""
     min_p: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Leave out ids less likely than this share of the likeliest one."""

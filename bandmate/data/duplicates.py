@@ -2,8 +2,8 @@
 
 Each part of a piece is heard as the line of its top notes; every run of intervals in that line is a shingle. Two pieces
 belong together if one part of each shares most shingles, estimated by MinHash (Broder, 1997) and found by banding
-(Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3). Intervals do not change with the key. Pieces
-are only kept on one side of the split; nothing is thrown away.
+(Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3). Intervals do not change with the key. Such
+pieces are kept, on one side of the split; only of the very same notes (see :func:`fingerprint`) one copy is enough.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ ALIKE = 0.65  # share of equal hashes at which two parts count as the same music
 NEIGHBOURS = 3  # in a band each part is compared with so many before it
 
 _random = np.random.default_rng(2_038_074_743)
-_FACTORS = _random.integers(1, 2**63, HASHES, dtype=np.uint64) | np.uint64(1)
+_FACTORS = _random.integers(2**31, 2**32, HASHES, dtype=np.uint32) | np.uint32(1)
+_SHIFTS = _random.integers(0, 2**32, HASHES, dtype=np.uint32)
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 _POWERS = _MIXER ** np.arange(INTERVALS, dtype=np.uint64)
 
@@ -51,7 +52,7 @@ def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
         return np.stack([_minhash(shingles) for shingles in varied[:MOST_PARTS]])
     if len(parts[0][0]) > 2:  # short or monotonous: only equals what has the very same lines
         everything = np.concatenate([shingles for shingles, _ in parts])
-        return _minhash((everything ^ (everything >> np.uint64(31))).sum(keepdims=True, dtype=np.uint64))[None]
+        return _minhash(_mix(everything).sum(keepdims=True, dtype=np.uint64))[None]
     return np.zeros((0, HASHES), np.uint32)
 
 
@@ -59,9 +60,7 @@ def fingerprint(notes: np.ndarray, ticks_per_quarter: int) -> str:
     """Return 32 hex digits that only the very same notes share, in whatever order, tracks and file they stand."""
     rows = notes.astype(np.uint64)
     rows[:, [START, DURATION]] = notes[:, [START, DURATION]] * STEPS // max(ticks_per_quarter, 1)
-    mixed = (rows * _POWERS[1:1 + rows.shape[1]]).sum(axis=1, dtype=np.uint64)
-    mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIXER
-    mixed ^= mixed >> np.uint64(29)
+    mixed = _mix((rows * _POWERS[1:1 + rows.shape[1]]).sum(axis=1, dtype=np.uint64))
     return f"{int(mixed.sum(dtype=np.uint64)):016x}{int(np.bitwise_xor.reduce(mixed * _MIXER)):016x}"
 
 
@@ -79,8 +78,15 @@ def _shingles(pitches: np.ndarray) -> np.ndarray:
 
 
 def _minhash(shingles: np.ndarray) -> np.ndarray:
-    mixed = (shingles ^ (shingles >> np.uint64(31))) * _MIXER + _MIXER  # 0, a repeated note, must not always be least
-    return (((mixed ^ (mixed >> np.uint64(29)))[:, None] * _FACTORS) >> np.uint64(32)).min(axis=0).astype(np.uint32)
+    """Return the least of some shingles under each of the hashes: uint32 (HASHES,)."""
+    mixed = (_mix(shingles) >> np.uint64(32)).astype(np.uint32)
+    return (mixed[:, None] * _FACTORS + _SHIFTS).min(axis=0)
+
+
+def _mix(numbers: np.ndarray) -> np.ndarray:
+    """Stir the bits of uint64 numbers, so that near ones get far (after the finalizer of Steele et al., SplitMix, 2014)."""
+    numbers = (numbers ^ (numbers >> np.uint64(31))) * _MIXER + _MIXER
+    return numbers ^ (numbers >> np.uint64(29))
 
 
 def groups(table: np.ndarray, owners: np.ndarray, pieces: int) -> np.ndarray:

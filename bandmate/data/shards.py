@@ -165,21 +165,24 @@ def _rows(codec: Codec, piece: Piece, labels: Labels) -> np.ndarray:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooSlow in a block that runs longer. One stuck in foreign code cannot raise: a while later its process ends."""
+    """Raise TooSlow in a block that computes longer, however busy the machine is with other things.
+
+    A block stuck in foreign code cannot raise: a while later its process ends.
+    """
     if not hasattr(signal, "setitimer"):  # Windows
         faulthandler.dump_traceback_later(seconds, exit=True)
         yield
         faulthandler.cancel_dump_traceback_later()
         return
-    before = signal.signal(signal.SIGALRM, _too_slow)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, _too_slow)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds * PATIENCE)  # its signal ends a process that has no handler for it
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _too_slow(*_: object) -> None:

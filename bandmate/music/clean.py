@@ -63,7 +63,7 @@ class Filters(Settings):
     one_lead: bool = False
     """Whether a piece with several lead tracks (by name, or synth leads) is left out."""
     seconds_a_piece: Annotated[float, Field(gt=0)] = 30.0
-    """Longest time to spend on reading one piece, in seconds."""
+    """Longest time to compute on one piece, in seconds."""
 
     @classmethod
     def bangers(cls) -> Filters:

@@ -22,7 +22,8 @@ _FORMATS = {".abc": "abc", ".krn": "humdrum"}
 _VOICES = {"soprano", "alto", "tenor", "baritone", "cantus", "discantus", "altus", "quintus", "voice"}
 CHOIR = 52  # the program for sung parts
 _NAMELESS = "score-without-name"
-_NAMED_BY_SOFTWARE = re.compile(rf"(music21|{_NAMELESS}|untitled|title|composer).*", re.IGNORECASE)
+_NAMED_BY_SOFTWARE = re.compile(rf"(music21|{_NAMELESS}|untitled|title|composer).*|.*\.(mxl|xml|musicxml|krn|abc)",
+                                re.IGNORECASE)
 _DAMAGED = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, RuntimeError, SyntaxError, TypeError,
             ValueError, zipfile.BadZipFile)  # what a parser makes of a broken file
 
