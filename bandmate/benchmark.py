@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper
 from x_transformers.autoregressive_wrapper import top_p
 
-from bandmate.codecs.bars import Bars
+from bandmate.checkpoint import load
 from bandmate.codecs.triples import Triples
 from bandmate.export import llama_config
 from bandmate.families.bands import Bands
@@ -33,7 +33,7 @@ Contestant = Callable[[int, int], None]
 """Writes so many ids (second number) in so many streams at once (first number)."""
 
 
-def speed(ids: int = 256, turns: int = 3, threads: int = 2) -> str:
+def speed(ids: int = 128, turns: int = 3, threads: int = 2) -> str:
     """Return tables of steps a second and ratios: at batch 1 and 8, and notes a second of the codec `bars`.
 
     A step is one new id in every stream. ``ids`` are written in each of ``turns`` turns, on ``threads`` processor threads.
@@ -112,9 +112,9 @@ def _transformers() -> Contestant:
 
 
 def _notes(turns: int) -> list[str]:
-    """Measure whole requests, grammar and decoding included: notes a second of `small` in its shipped form."""
-    model = Bands(Bands.Config(**Bands.SIZES["small"].config), Bars()).eval()
-    lines = ["bands small on bars, whole requests for 8 bars of piano, bass and drums"]
+    """Measure whole requests, grammar and decoding included: notes a second of the shipped model."""
+    model = load("bands")
+    lines = ["the shipped model, whole requests for 8 bars of piano, bass and drums"]
     for variants in (1, 8):
         rates = []
         for seed in range(turns):

@@ -20,9 +20,9 @@ from pydantic import Field
 
 from bandmate.codecs.codec import Codec, Grammar
 from bandmate.music.grid import DEFAULT_TEMPO, DURATION, PITCH, PROGRAM, START, VELOCITY, GridPiece, from_grid, tidy, to_grid
-from bandmate.music.instruments import CLASSES, DEFAULT_PROGRAMS, DRUM_CLASS, program_name
+from bandmate.music.instruments import CLASSES, DEFAULT_PROGRAMS, DRUM_CLASS
 from bandmate.music.request import Request
-from bandmate.music.theory import KEYS, find_key, pitch_name
+from bandmate.music.theory import KEYS, find_key
 from bandmate.piece import DRUMS, Labels, Piece
 from bandmate.settings import Settings, UserError
 
@@ -32,8 +32,6 @@ VELOCITIES = 8
 
 # Kinds of row, the low ids of the field "when"; positions in the bar follow.
 (PAD, BEGIN, END, MUSIC, BAR, STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH, GIVEN, WRITE, TASK) = range(16)
-KIND_WORDS = ("pad", "begin", "end", "music", "bar", "style", "composer", "has_drums", "part", "metre", "key", "tempo",
-              "length", "given", "write", "task")
 POSITION = 24  # the id of position 0; 16 to 23 are free
 
 METRES = ((4, 4), (3, 4), (2, 4), (2, 2), (6, 8), (2, 1), (3, 8), (3, 2), (9, 8), (12, 8), (6, 4), (3, 1), (4, 2), (5, 4),
@@ -167,33 +165,8 @@ class Bars(Codec):
         return np.cumsum(ids[:, 0] == MUSIC) - (ids[:, 0] == MUSIC) == 0
 
     def words(self, ids: np.ndarray) -> list[str]:
-        return [self._word(*row) for row in np.asarray(ids).tolist()]
-
-    def _word(self, when: int, what: int, how_: int) -> str:
-        family, pitch = divmod(what - NOTES, 128)
-        if when >= POSITION:
-            duration, velocity = divmod(how_ - 1, VELOCITIES)
-            name = f"drum{pitch}" if family == DRUM_CLASS else pitch_name(pitch)
-            return f"{when - POSITION}/{STEPS_PER_QUARTER} {CLASSES[family]} {name} " \
-                   f"length{DURATIONS[duration]} velocity{(velocity + 1) * VELOCITY_STEP}"
-        word = KIND_WORDS[when] if when < len(KIND_WORDS) else f"free{when}"
-        if when == PART:
-            word += f" {CLASSES[family]}:{program_name(DRUMS if family == DRUM_CLASS else pitch)}"
-        elif when in (BAR, LENGTH):
-            word += f" {LEFT[what - LEFT_AT]} left"
-        elif when == TEMPO:
-            word += f" {TEMPOS[what - TEMPO_AT]:.0f}"
-        elif when == KEY:
-            word += f" {KEYS[what - KEY_AT]}"
-        elif when == STYLE:
-            word += f" {self.config.styles[what - STYLE_AT]}"
-        elif when == COMPOSER:
-            word += f" {self.config.composers[what - COMPOSER_AT]}"
-        elif when == HAS_DRUMS:
-            word += " no" if what == FLAG_AT else " yes"
-        if how_ >= METRE_AT:
-            word += " {}/{}".format(*METRES[how_ - METRE_AT])
-        return word
+        from bandmate.codecs.bars_words import word
+        return [word(*row, self.config) for row in np.asarray(ids).tolist()]
 
     def window(self, ids: np.ndarray, length: int, start: float) -> np.ndarray:
         """Cut header + bars, at most ``length`` rows; every window starts at a bar line, with the header."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -29,6 +28,7 @@ from bandmate.light import Multiply, Precision, light, plain
 from bandmate.model import AnyOptions, Model, Options, Progress, Size
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
+from bandmate.shared import share
 
 EPSILON = 1e-6  # in RMSNorm
 ROTARY_BASE = 10_000.0
@@ -278,27 +278,6 @@ class Head(nn.Module):
             gate, up = multiply(self.gate_up, self.norm(x)).chunk(2, dim=-1)
             x = self.last_norm(x + multiply(self.down, F.silu(gate) * up))
         return multiply(self.logits, x)
-
-
-class Shared(nn.Module):
-    """Lets the rows of a table, one an id, have parts in common, so that what is learnt of one C is learnt of all."""
-
-    parts: Tensor
-
-    def __init__(self, parts: Tensor, width: int) -> None:
-        super().__init__()
-        self.register_buffer("parts", parts, persistent=False)
-        self.table = nn.Parameter(torch.randn(int(parts.max()) + 1, width) * 0.02)
-
-    def forward(self, own: Tensor) -> Tensor:
-        """Return each row (V, width) with its parts added."""
-        return own + F.embedding_bag(self.parts, self.table, mode="sum")
-
-
-def share(layer: nn.Embedding | nn.Linear, parts: np.ndarray | None) -> None:
-    """Let the weights of a layer with one row an id share ``parts`` (V, K)."""
-    if parts is not None:
-        parametrize.register_parametrization(layer, "weight", Shared(torch.from_numpy(parts), layer.weight.shape[1]))
 
 
 def rotary(length: int, width: int, base: float = ROTARY_BASE) -> tuple[Tensor, Tensor]:
