@@ -12,13 +12,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from bandmate.music.grid import DURATION, PITCH, PROGRAM, START
+from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, VELOCITY
 from bandmate.piece import DRUMS
 
 STEPS = 96  # a quarter, for exact copies
 HASHES = 32  # of a signature
 BANDS = 16  # of two hashes each: parts that share half their shingles meet in a band 99 % of the time
-INTERVALS = 7  # of a shingle: eight notes in a row
+INTERVALS = 7  # of a shingle: eight notes in a row; _runs is written for seven
 LEAST_SHINGLES = 20  # a part with fewer is compared as a whole, and only equals itself
 LEAST_VARIETY = 0.4  # different shingles a note: an accompaniment that repeats its pattern has fewer than a melody
 MOST_PARTS = 6  # of a piece, the ones with most shingles
@@ -28,8 +28,7 @@ NEIGHBOURS = 3  # in a band each part is compared with so many before it
 _random = np.random.default_rng(2_038_074_743)
 _FACTORS = _random.integers(2**31, 2**32, HASHES, dtype=np.uint32) | np.uint32(1)
 _SHIFTS = _random.integers(0, 2**32, HASHES, dtype=np.uint32)
-_MIXER = np.uint64(0x9E3779B97F4A7C15)
-_POWERS = _MIXER ** np.arange(INTERVALS, dtype=np.uint64)
+_MIXER = np.uint64(0x9E3779B97F4A7C15)  # products wrap around, as they should
 
 
 def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
@@ -42,11 +41,12 @@ def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
     order = np.argsort((notes[:, PROGRAM] << 48) + (start << 7) + 127 - notes[:, PITCH])
     start, program, pitch = start[order], notes[order, PROGRAM], notes[order, PITCH]
     top = np.ones(len(order), bool)
-    top[1:] = (np.diff(start) != 0) | (np.diff(program) != 0)
+    top[1:] = (start[1:] != start[:-1]) | (program[1:] != program[:-1])
     pitch, program = pitch[top], program[top]
-    cuts = [0, *(np.flatnonzero(np.diff(program)) + 1).tolist(), len(program)]
-    lines = [pitch[first:stop] for first, stop in pairwise(cuts)]
-    parts = sorted(((_shingles(line), len(line)) for line in lines), key=lambda part: -len(part[0]))
+    cuts = [0, *(np.flatnonzero(program[1:] != program[:-1]) + 1).tolist(), len(program)]
+    runs = _runs(pitch)
+    parts = sorted(((_distinct(runs[first:max(stop - INTERVALS, first)]), stop - first) for first, stop in pairwise(cuts)),
+                   key=lambda part: -len(part[0]))
     varied = [shingles for shingles, length in parts if len(shingles) >= max(LEAST_SHINGLES, LEAST_VARIETY * length)]
     if varied:
         return np.stack([_minhash(shingles) for shingles in varied[:MOST_PARTS]])
@@ -58,23 +58,23 @@ def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
 
 def fingerprint(notes: np.ndarray, ticks_per_quarter: int) -> str:
     """Return 32 hex digits that only the very same notes share, in whatever order, tracks and file they stand."""
-    rows = notes.astype(np.uint64)
-    rows[:, [START, DURATION]] = notes[:, [START, DURATION]] * STEPS // max(ticks_per_quarter, 1)
-    mixed = _mix((rows * _POWERS[1:1 + rows.shape[1]]).sum(axis=1, dtype=np.uint64))
+    start, duration = (notes[:, column] * STEPS // max(ticks_per_quarter, 1) for column in (START, DURATION))
+    sound = (notes[:, PITCH] << 16) + (notes[:, VELOCITY] << 8) + notes[:, PROGRAM]
+    mixed = _mix(_mix(start.astype(np.uint64)) + ((duration << 24) + sound).astype(np.uint64))
     return f"{int(mixed.sum(dtype=np.uint64)):016x}{int(np.bitwise_xor.reduce(mixed * _MIXER)):016x}"
 
 
-def _shingles(pitches: np.ndarray) -> np.ndarray:
-    """Return the distinct hashed runs of intervals of a line of pitches: uint64 (N,)."""
-    intervals = np.diff(pitches).astype(np.uint64)
-    count = len(intervals) - INTERVALS + 1
-    if count < 1:
-        return intervals[:0]
-    runs = np.zeros(count, np.uint64)
-    for place, power in enumerate(_POWERS):
-        runs += intervals[place:place + count] * power
-    runs.sort()
-    return runs[np.diff(runs, prepend=~runs[:1]) != 0]
+def _runs(pitches: np.ndarray) -> np.ndarray:
+    """Return the hashed run of intervals that begins at each note of a line: uint64 (notes - INTERVALS,)."""
+    intervals = (pitches[1:] - pitches[:-1]).astype(np.uint64)
+    pairs = intervals[:-1] * _MIXER + intervals[1:]
+    fours = pairs[:-2] * _MIXER**2 + pairs[2:]
+    return fours[:-3] * _MIXER**3 + pairs[4:-1] * _MIXER + intervals[6:] if len(fours) > 3 else intervals[:0]
+
+
+def _distinct(runs: np.ndarray) -> np.ndarray:
+    runs = np.sort(runs)
+    return runs[np.append(runs[1:] != runs[:-1], True)] if len(runs) else runs
 
 
 def _minhash(shingles: np.ndarray) -> np.ndarray:

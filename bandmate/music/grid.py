@@ -45,13 +45,12 @@ class GridPiece:
 def note_table(piece: Piece) -> np.ndarray:
     """Return all notes of a piece as an int64 table (N, 5), times in ticks, unsorted."""
     tracks = [(track.notes.numpy(), DRUMS if track.is_drum else min(max(track.program, 0), 127)) for track in piece.tracks]
-    columns = np.empty((5, sum(len(notes["time"]) for notes, _ in tracks)), np.int64)  # columns lie together: quick to work on
-    stop = 0
-    for notes, program in tracks:
-        first, stop = stop, stop + len(notes["time"])
+    lengths = [len(notes["time"]) for notes, _ in tracks]
+    columns = np.empty((5, sum(lengths)), np.int64)  # columns lie together: quick to work on
+    if tracks:
         for column, name in enumerate(("time", "duration", "pitch", "velocity")):
-            columns[column, first:stop] = notes[name]
-        columns[PROGRAM, first:stop] = program
+            np.concatenate([notes[name] for notes, _ in tracks], out=columns[column])
+        columns[PROGRAM] = np.repeat([program for _, program in tracks], lengths)
     return columns.T
 
 
@@ -65,17 +64,23 @@ def tidy(notes: np.ndarray) -> np.ndarray:
         return notes.astype(np.int32).reshape(0, 5)
     key = (notes[:, PROGRAM].astype(np.int64) << 47) + (notes[:, PITCH].astype(np.int64) << 40) + notes[:, START]
     order = np.argsort(key)
-    twin = np.diff(key[order], prepend=-1) == 0
-    if twin.any():
-        order = np.lexsort((-notes[:, DURATION], key))[~twin]
-    key, start, duration = key[order], notes[order, START], notes[order, DURATION]
-    gap = np.where(np.diff(key >> 40) == 0, np.diff(start), np.iinfo(np.int32).max)
-    duration[:-1] = np.minimum(duration[:-1], gap)
-    again = np.argsort((start.astype(np.int64) << 15) + (key >> 40))
+    ordered = key[order]
+    new = np.ones(len(order), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    if not new.all():
+        among_twins = ~new | ~np.append(new[1:], True)
+        twins = order[among_twins]
+        order[among_twins] = twins[np.lexsort((twins, -notes[twins, DURATION], key[twins]))]
+        order, ordered = order[new], ordered[new]
+    voice, start, duration = ordered >> 40, notes[order, START], notes[order, DURATION]
+    gap = np.where(voice[1:] == voice[:-1], start[1:] - start[:-1], np.iinfo(np.int32).max)
+    np.minimum(duration[:-1], gap, out=duration[:-1])
+    again = np.argsort((start.astype(np.int64) << 15) + voice)
     tidied = np.empty((5, len(order)), np.int32)
     tidied[START], tidied[DURATION] = start[again], duration[again]
-    tidied[PITCH:] = notes[order[again], PITCH:].T
-    return np.ascontiguousarray(tidied.T)
+    for column in (PITCH, VELOCITY, PROGRAM):
+        tidied[column] = notes[order[again], column]
+    return tidied.T
 
 
 def to_grid(piece: Piece, steps_per_quarter: int) -> GridPiece:
@@ -90,7 +95,9 @@ def to_grid(piece: Piece, steps_per_quarter: int) -> GridPiece:
         np.floor_divide(column * (2 * steps_per_quarter) + ticks, 2 * ticks, out=column)
     notes[:, DURATION] = np.maximum(ends - notes[:, START], 1)
     notes[:, VELOCITY] = np.clip(notes[:, VELOCITY], 1, 127)
-    notes = tidy(notes[notes[:, START] >= 0])
+    if notes[:, START].min(initial=0) < 0:
+        notes = notes[notes[:, START] >= 0]
+    notes = tidy(notes)
     last = int((notes[:, START] + notes[:, DURATION]).max(initial=1))
     bars, end = _bars(piece, steps_per_quarter, last)
     if len(notes):
