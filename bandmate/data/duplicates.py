@@ -29,6 +29,7 @@ _random = np.random.default_rng(2_038_074_743)
 _FACTORS = _random.integers(2**31, 2**32, HASHES, dtype=np.uint32) | np.uint32(1)
 _SHIFTS = _random.integers(0, 2**32, HASHES, dtype=np.uint32)
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # products wrap around, as they should
+_POWERS = np.full(4, _MIXER) ** np.arange(4, dtype=np.uint64)
 
 
 def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
@@ -68,8 +69,8 @@ def _runs(pitches: np.ndarray) -> np.ndarray:
     """Return the hashed run of intervals that begins at each note of a line: uint64 (notes - INTERVALS,)."""
     intervals = (pitches[1:] - pitches[:-1]).astype(np.uint64)
     pairs = intervals[:-1] * _MIXER + intervals[1:]
-    fours = pairs[:-2] * _MIXER**2 + pairs[2:]
-    return fours[:-3] * _MIXER**3 + pairs[4:-1] * _MIXER + intervals[6:] if len(fours) > 3 else intervals[:0]
+    fours = pairs[:-2] * _POWERS[2] + pairs[2:]
+    return fours[:-3] * _POWERS[3] + pairs[4:-1] * _MIXER + intervals[6:] if len(fours) > 3 else intervals[:0]
 
 
 def _distinct(runs: np.ndarray) -> np.ndarray:

@@ -96,13 +96,7 @@ class Filters(Settings):
                                               f"at least {self.min_notes} and {self.min_pitched_notes}")
         if self.max_notes and count > self.max_notes:
             return Rejection("too many notes", f"{count} notes; at most {self.max_notes}")
-        starts = np.sort(notes[:, START])
-        onsets = 1 + int(np.count_nonzero(np.diff(starts)))
-        if onsets < self.min_onsets:
-            return Rejection("too short", f"{onsets} onsets; at least {self.min_onsets}")
-        if self.max_onsets and onsets > self.max_onsets:
-            return Rejection("too long", f"{onsets} onsets; at most {self.max_onsets}")
-        return self._check_pace(piece, notes) or self._check_parts(piece, onsets, count)
+        return self._check_pace(piece, notes) or self._check_onsets(notes) or self._check_parts(piece)
 
     def _check_pace(self, piece: Piece, notes: np.ndarray) -> Rejection | None:
         tick_s = 60 / mean_tempo(piece) / piece.ticks_per_quarter
@@ -119,9 +113,21 @@ class Filters(Settings):
                 return Rejection("notes too long", f"usual duration {usual:.2f} seconds; at most {self.max_usual_duration_s:g}")
         return None
 
-    def _check_parts(self, piece: Piece, onsets: int, count: int) -> Rejection | None:
-        if self.need_chords and onsets == count:
+    def _check_onsets(self, notes: np.ndarray) -> Rejection | None:
+        if not (self.min_onsets or self.max_onsets or self.need_chords):
+            return None
+        onsets = len(np.unique(notes[:, START]))
+        if onsets < self.min_onsets:
+            return Rejection("too short", f"{onsets} onsets; at least {self.min_onsets}")
+        if self.max_onsets and onsets > self.max_onsets:
+            return Rejection("too long", f"{onsets} onsets; at most {self.max_onsets}")
+        if self.need_chords and onsets == len(notes):
             return Rejection("no chords", "some notes start together")
+        return None
+
+    def _check_parts(self, piece: Piece) -> Rejection | None:
+        if not (self.need_instruments or self.one_lead):
+            return None
         pitched = [track for track in piece.tracks if not track.is_drum and len(track.notes)]
         if self.need_instruments and len(pitched) > 1 and not any(track.program for track in pitched):
             return Rejection("no instruments named", f"{len(pitched)} tracks, all at program 0")
