@@ -57,6 +57,8 @@ FLAG_AT = COMPOSER_AT + 128
 METRE_AT = 1 + len(DURATIONS) * VELOCITIES
 
 _NEAREST_DURATION = np.abs(np.arange(DURATIONS[-1] + 1)[:, None] - DURATIONS).argmin(axis=1)
+_NEAREST_VELOCITY = np.clip(np.rint(np.maximum(np.arange(128), 8) / VELOCITY_STEP), 1, VELOCITIES).astype(np.int64) - 1
+_METRE_OF_LENGTH = {steps: number for number, steps in reversed(list(enumerate(METRE_STEPS)))}
 _LONGEST_WITHIN = np.searchsorted(DURATIONS, np.arange(DURATIONS[-1] + 1), side="right") - 1
 _HEADER = (STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH)
 
@@ -166,7 +168,7 @@ class Bars(Codec):
 
     def words(self, ids: np.ndarray) -> list[str]:
         from bandmate.codecs.bars_words import word
-        return [word(*row, self.config) for row in np.asarray(ids).tolist()]
+        return [word(when, what, how_, self.config) for when, what, how_ in np.asarray(ids).tolist()]
 
     def window(self, ids: np.ndarray, length: int, start: float) -> np.ndarray:
         """Cut header + bars, at most ``length`` rows; every window starts at a bar line, with the header."""
@@ -215,8 +217,7 @@ class Bars(Codec):
 def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:
     """Return the ids of the field "how" for durations (steps, rounded to the table) and velocities (1 to 127)."""
     duration = _NEAREST_DURATION[np.minimum(durations, DURATIONS[-1])]
-    velocity = np.rint(np.clip(velocities, 8, 127) / VELOCITY_STEP).astype(np.int64) - 1
-    return 1 + duration * VELOCITIES + np.clip(velocity, 0, VELOCITIES - 1)
+    return 1 + duration * VELOCITIES + _NEAREST_VELOCITY[velocities]
 
 
 def left_index(bars: np.ndarray) -> np.ndarray:
@@ -228,11 +229,10 @@ def metre_ids(grid: GridPiece) -> np.ndarray:
     """Return the index into METRES of each bar. A bar cut short, or a rare metre, takes a metre of the same length."""
     lengths = grid.bar_lengths()
     ids = np.zeros(len(lengths), np.int64)
-    known = {**{steps: n for n, steps in reversed(list(enumerate(METRE_STEPS)))}}
     for length, numerator, denominator in {*zip(lengths.tolist(), *grid.bars[:, 1:].T.tolist(), strict=True)}:
         exact = METRES.index((numerator, denominator)) if (numerator, denominator) in METRES else -1
         if exact < 0 or METRE_STEPS[exact] != length:
-            exact = known.get(length, -1)
+            exact = _METRE_OF_LENGTH.get(length, -1)
         if exact < 0:
             raise UserError(f"a bar of {numerator}/{denominator}, {length / STEPS_PER_QUARTER:g} quarters long, is not "
                             "among the metres of the codec 'bars'; use a common metre")

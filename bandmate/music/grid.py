@@ -94,7 +94,7 @@ def to_grid(piece: Piece, steps_per_quarter: int) -> GridPiece:
     for column in (notes[:, START], ends):
         np.floor_divide(column * (2 * steps_per_quarter) + ticks, 2 * ticks, out=column)
     notes[:, DURATION] = np.maximum(ends - notes[:, START], 1)
-    notes[:, VELOCITY] = np.clip(notes[:, VELOCITY], 1, 127)
+    notes[:, VELOCITY] = np.minimum(np.maximum(notes[:, VELOCITY], 1), 127)  # np.clip takes longer
     if notes[:, START].min(initial=0) < 0:
         notes = notes[notes[:, START] >= 0]
     notes = tidy(notes)
