@@ -69,7 +69,7 @@ def _ours() -> dict[str, Contestant]:
         multiply = light(model, precision)
 
         def compose(batch: int, ids: int) -> None:
-            dice = Dice(Options(temperature=TEMPERATURE, top_p=TOP_P, variants=batch))
+            dice = Dice(Options(temperature=TEMPERATURE, top_p=TOP_P), batch)
             allowed = np.ones((batch, model.sizes[0]), bool)
             with torch.inference_mode():
                 state = model.listen(torch.randint(model.sizes[0], (batch, PROMPT, 1)), multiply=multiply)

@@ -27,6 +27,8 @@ class Options(Request):
 
     variants: Annotated[int, Field(ge=1, le=64)] = 1
     """How many pieces to write for this one request."""
+    candidates: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many to write for each variant; the one is kept that is nearest to the character asked for, then the likeliest."""
     temperature: Annotated[float, Field(ge=0, le=5)] = 1.0
     """How freely notes are drawn: 0 always takes the likeliest, 1 follows the model, more is wilder."""
     top_k: Annotated[int, Field(ge=0)] = 0
@@ -35,8 +37,6 @@ class Options(Request):
     """Draw only from the likeliest ids that together have this probability."""
     min_p: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Leave out ids less likely than this share of the likeliest one."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """The same seed writes the same piece."""
 
 
 AnyOptions = Options

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from bandmate.codecs.codec import Variety
 from bandmate.music.files import whole_file
 from bandmate.settings import Settings, UserError
 
@@ -23,7 +24,7 @@ LAST_RATE = 0.1  # share of the learning rate at the last step
 Ended = Literal["running", "finished", "minutes", "interrupted"]
 
 
-class Training(Settings):
+class Training(Variety):
     """How to train. What is left out, the size of the model decides."""
 
     steps: Annotated[int, Field(ge=1)] = 3000

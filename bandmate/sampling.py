@@ -12,6 +12,8 @@ from bandmate.codecs.codec import Grammar
 from bandmate.light import Multiply, plain
 from bandmate.model import Options, Progress
 
+HEARD = 2 / 3  # share of the memory that is filled when streams hear anew
+
 
 class Listening:
     """What a transformer remembers of the streams it writes: keys and values in arrays of fixed size."""
@@ -68,22 +70,28 @@ def chances(logits: np.ndarray, options: Options) -> np.ndarray:
 
 
 class Dice:
-    """Draws for several variants: variant n throws as seed + n would alone."""
+    """Draws for several streams: stream n throws as seed + n would alone."""
 
-    def __init__(self, options: Options) -> None:
-        self.random = [np.random.default_rng(options.seed + n) for n in range(options.variants)]
+    def __init__(self, options: Options, streams: int) -> None:
+        self.random = [np.random.default_rng(options.seed + n) for n in range(streams)]
         self.options = options
+        self.surprise = [[] for _ in range(streams)]  # type: list[list[float]]
+        """Of each stream, the surprise in nats of each draw that had a choice."""
 
     def draw(self, logits: Tensor, mask: np.ndarray) -> Tensor:
         """Draw one id a row (B,) among those that ``mask`` (B, V) allows."""
-        rows = zip(self.random, logits.float().cpu().numpy(), mask, strict=True)
-        return torch.tensor([self._draw(random.random(), row, np.flatnonzero(allowed)) for random, row, allowed in rows])
+        rows = zip(self.random, self.surprise, logits.float().cpu().numpy(), mask, strict=True)
+        return torch.tensor([self._draw(random.random(), surprise, row, np.flatnonzero(allowed))
+                             for random, surprise, row, allowed in rows])
 
-    def _draw(self, throw: float, logits: np.ndarray, ids: np.ndarray) -> int:
+    def _draw(self, throw: float, surprise: list[float], logits: np.ndarray, ids: np.ndarray) -> int:
         if len(ids) == 1:
             return int(ids[0])
-        sums = chances(logits[ids], self.options).cumsum()
-        return int(ids[np.searchsorted(sums, throw * sums[-1], side="right")])
+        likely = chances(logits[ids], self.options)
+        sums = likely.cumsum()
+        place = np.searchsorted(sums, throw * sums[-1], side="right")
+        surprise.append(-float(np.log(likely[place])))
+        return int(ids[place])
 
 
 @torch.inference_mode()
@@ -91,32 +99,41 @@ def write(model: Any, grammar: Grammar, options: Options, progress: Progress = l
           multiply: Multiply = plain) -> list[np.ndarray]:
     """Write one stream of rows (N, F) a variant, until the grammar says that all are done.
 
-    When the memory is full, the header and the last half of it are heard anew, and writing goes on.
+    When the memory is full, or what is given changes, the streams hear anew what the grammar says, and writing goes on.
+    Of several candidates the one is kept that misses the least of the character asked for; among equals the likeliest,
+    by the mean surprise of its draws.
     """
-    dice = Dice(options)
-    prompt = grammar.prompt.astype(np.int64)
-    rows: list[np.ndarray] = [np.tile(prompt[None], (options.variants, 1, 1))]
-    state = model.listen(torch.from_numpy(rows[0]), multiply=multiply)
+    count = options.variants * options.candidates
+    dice = Dice(options, count)
+    rows: list[np.ndarray] = [np.tile(grammar.prompt.astype(np.int64)[None], (count, 1, 1))]
+    state = model.listen(torch.from_numpy(rows[0]), multiply=multiply) if len(grammar.prompt) else None
 
     def pick(field: int, logits: Tensor, chosen: Tensor) -> Tensor:
         return dice.draw(logits, grammar.mask(field, chosen.numpy()))
 
     while not grammar.done.all():
-        if state.length + model.tokens_a_row > state.capacity:
-            state = model.listen(*recall(model, np.concatenate(rows, axis=1)), multiply=multiply)
+        if state is None or grammar.stale or state.length + model.tokens_a_row > state.capacity:
+            state = model.listen(*recall(model, grammar, np.concatenate(rows, axis=1)), multiply=multiply)
         row = model.next_row(state, pick).numpy()
         grammar.advance(row)
         rows.append(row[:, None])
         progress(grammar.progress)
-    return [stream[(stream != model.codec.pad).any(1)] for stream in np.concatenate(rows, axis=1)]
+    streams = [stream[(stream != model.codec.pad).any(1)] for stream in np.concatenate(rows, axis=1)]
+    order = [(grammar.misses(stream), float(np.mean(surprise or [0])))
+             for stream, surprise in zip(streams, dice.surprise, strict=True)]
+    tries = [range(variant * options.candidates, (variant + 1) * options.candidates) for variant in range(options.variants)]
+    return [streams[min(numbers, key=lambda n: order[n])] for numbers in tries]
 
 
-def recall(model: Any, streams: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Return the shortened past of streams (B, T, F), each its header and its last bars, and where each of them starts.
+def recall(model: Any, grammar: Grammar, streams: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return what streams (B, T, F) are to hear before they go on, and where each of them starts.
 
-    Each fills half of the model's memory, padded in front, so that a stream does not depend on those beside it.
+    Each takes the same share of the model's memory, padded in front, so that a stream does not depend on those beside it.
     """
-    length = model.config.context // 2
-    kept = [model.codec.window(stream, length, 1.0) for stream in streams]
-    padded = np.stack([np.pad(ids, ((length - len(ids), 0), (0, 0))) for ids in kept])
-    return torch.from_numpy(padded), torch.tensor([length - len(ids) for ids in kept])
+    room = int(HEARD * model.config.context)
+    nothing = np.zeros((1, streams.shape[2]), np.int64)
+    kept = [nothing if done else grammar.hear(n, stream, room)
+            for n, (stream, done) in enumerate(zip(streams, grammar.done, strict=True))]
+    room = max(room, *map(len, kept))
+    padded = np.stack([np.pad(ids, ((room - len(ids), 0), (0, 0))) for ids in kept])
+    return torch.from_numpy(padded), torch.tensor([room - len(ids) for ids in kept])

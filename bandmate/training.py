@@ -108,7 +108,7 @@ class Batches(Dataset):
             raise IndexError
         number = (self.first + index) * self.world + self.rank
         wish = self.training
-        return self.prepared.batch(number, wish.batch, wish.length, wish.seed, wish.weights)
+        return self.prepared.batch(number, wish.batch, wish.length, wish.seed, wish.weights, wish)
 
 
 class Adapter(lightning.LightningModule):

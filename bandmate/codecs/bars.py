@@ -3,8 +3,8 @@
 A row says *when* (the position in the bar, 24 steps a quarter: 32nds and triplets both fall on a step), *what*
 (instrument class × pitch) and *how* (duration × velocity). The header, at the top of every window, says what a person
 may choose, each field optional; every bar says its metre and how many bars are left, so that a piece ends when it
-should. Bars are named by that count, so that a given part and a part to be written can be laid side by side: GIVEN,
-WRITE and TASK are kept free for that.
+should. Bars are named by that count and by their number modulo 8, so that what is given and what is to be written can
+be laid side by side (bars_lessons.py), and so that phrases of 4 and 8 bars can be heard.
 
 After the three-token events of Allegro Music Transformer (asigalov61, 2023), the bar lines of REMI (Huang and Yang,
 2020, arXiv 2002.00212) and the compound words of Hsiao et al. (2021, arXiv 2101.02402); our rows keep drums, all 16
@@ -18,7 +18,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from bandmate.codecs.codec import Codec, Grammar
+from bandmate.codecs.codec import Codec, Grammar, Variety
+from bandmate.music.character import LEVELS, VELOCITY_STEP
+from bandmate.music.draft import Draft
 from bandmate.music.grid import DEFAULT_TEMPO, DURATION, PITCH, PROGRAM, START, VELOCITY, GridPiece, from_grid, tidy, to_grid
 from bandmate.music.instruments import CLASSES, DEFAULT_PROGRAMS, DRUM_CLASS
 from bandmate.music.request import Request
@@ -27,12 +29,14 @@ from bandmate.piece import DRUMS, Labels, Piece
 from bandmate.settings import Settings, UserError
 
 STEPS_PER_QUARTER = 24
-VELOCITY_STEP = 15  # eight loudness levels: 15, 30, ... 120
-VELOCITIES = 8
+VELOCITIES = LEVELS  # 15, 30, ... 120
 
 # Kinds of row, the low ids of the field "when"; positions in the bar follow.
-(PAD, BEGIN, END, MUSIC, BAR, STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH, GIVEN, WRITE, TASK) = range(16)
-POSITION = 24  # the id of position 0; 16 to 23 are free
+(PAD, BEGIN, END, MUSIC, STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH,
+ DENSITY, BUSYNESS, POLYPHONY, TESSITURA, LOUDNESS, WRITE, GIVEN) = range(19)
+BAR = 24  # the id of a bar whose number, counted from 0, is 0 modulo 8; 19 to 23 are free
+PHRASE = 8  # bars
+POSITION = BAR + PHRASE  # the id of position 0
 
 METRES = ((4, 4), (3, 4), (2, 4), (2, 2), (6, 8), (2, 1), (3, 8), (3, 2), (9, 8), (12, 8), (6, 4), (3, 1), (4, 2), (5, 4),
           (4, 8), (1, 4), (8, 4), (7, 8), (5, 8), (2, 8), (8, 8), (1, 8), (9, 4), (9, 16), (12, 16), (7, 4), (3, 16),
@@ -54,13 +58,15 @@ KEY_AT = TEMPO_AT + len(TEMPOS)
 STYLE_AT = KEY_AT + len(KEYS)
 COMPOSER_AT = STYLE_AT + 64
 FLAG_AT = COMPOSER_AT + 128
+LEVEL_AT = FLAG_AT + 2
 METRE_AT = 1 + len(DURATIONS) * VELOCITIES
+LATER_LEVEL_AT = METRE_AT + len(METRES)  # the loudness towards which the music goes
 
 _NEAREST_DURATION = np.abs(np.arange(DURATIONS[-1] + 1)[:, None] - DURATIONS).argmin(axis=1)
 _NEAREST_VELOCITY = np.clip(np.rint(np.maximum(np.arange(128), 8) / VELOCITY_STEP), 1, VELOCITIES).astype(np.int64) - 1
 _METRE_OF_LENGTH = {steps: number for number, steps in reversed(list(enumerate(METRE_STEPS)))}
 _LONGEST_WITHIN = np.searchsorted(DURATIONS, np.arange(DURATIONS[-1] + 1), side="right") - 1
-_HEADER = (STYLE, COMPOSER, HAS_DRUMS, PART, METRE, KEY, TEMPO, LENGTH)
+CHARACTER = {"density": DENSITY, "busyness": BUSYNESS, "polyphony": POLYPHONY, "tessitura": TESSITURA}
 
 
 class BarsConfig(Settings):
@@ -70,10 +76,6 @@ class BarsConfig(Settings):
     """Styles with an id of their own, in the order of their ids."""
     composers: Annotated[tuple[str, ...], Field(max_length=128)] = ()
     """Composers with an id of their own, in the order of their ids."""
-    keep_header: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """Chance of each header field to be kept in a training window."""
-    transpose: Annotated[int, Field(ge=0, le=12)] = 6
-    """A training window is transposed by at most so many semitones either way; drums are not."""
 
 
 class Bars(Codec):
@@ -82,7 +84,7 @@ class Bars(Codec):
     name = "bars"
     Config = BarsConfig
     fields = ("when", "what", "how")
-    sizes = (POSITION + POSITIONS, FLAG_AT + 32, METRE_AT + len(METRES))
+    sizes = (POSITION + POSITIONS, LEVEL_AT + LEVELS, LATER_LEVEL_AT + LEVELS)
 
     config: BarsConfig
 
@@ -103,7 +105,7 @@ class Bars(Codec):
         rows[places, 1] = NOTES + families * 128 + notes[:, PITCH]
         rows[places, 2] = how(durations, notes[:, VELOCITY])
         places = np.searchsorted(bar, np.arange(len(bars))) + np.arange(len(bars))
-        rows[places, 0] = BAR
+        rows[places, 0] = BAR + np.arange(len(bars)) % PHRASE
         rows[places, 1] = LEFT_AT + left_index(len(bars) - np.arange(len(bars)))
         rows[places, 2] = METRE_AT + metre_ids(grid)[:len(bars)]
         pitched = families != DRUM_CLASS
@@ -135,30 +137,20 @@ class Bars(Codec):
 
     def decode(self, ids: np.ndarray, request: Request | None = None) -> Piece:
         ids = np.asarray(ids, dtype=np.int64).reshape(-1, 3)
-        when, what, how_ = ids.T
-        is_bar = (when == BAR) & (how_ >= METRE_AT) & (how_ < METRE_AT + len(METRES))
-        metres = np.where(is_bar, how_ - METRE_AT, -1)[is_bar]
-        lengths = np.array(METRE_STEPS)[metres]
-        starts = np.cumsum(lengths) - lengths
-        bar = np.cumsum(is_bar) - 1
-        sounds = (when >= POSITION) & (what >= NOTES) & (what < LEFT_AT) & (how_ >= 1) & (how_ < METRE_AT) & (bar >= 0)
-        sounds[sounds] &= when[sounds] - POSITION < lengths[bar[sounds]]
-        programs = dict(enumerate(DEFAULT_PROGRAMS))
-        for part in what[(when == PART) & (what >= NOTES) & (what < LEFT_AT)] - NOTES:
+        notes, bars = sounds(ids)
+        programs = np.array(DEFAULT_PROGRAMS)
+        for part in ids[(ids[:, 0] == PART) & (ids[:, 1] >= NOTES) & (ids[:, 1] < LEFT_AT), 1] - NOTES:
             if part // 128 != DRUM_CLASS and part % 128 // 8 == part // 128:
-                programs[int(part) // 128] = int(part) % 128
-        family, pitch = np.divmod(what[sounds] - NOTES, 128)
-        duration, velocity = np.divmod(how_[sounds] - 1, VELOCITIES)
-        notes = np.column_stack([starts[bar[sounds]] + when[sounds] - POSITION, DURATIONS[duration], pitch,
-                                 (velocity + 1) * VELOCITY_STEP, np.array([programs[n] for n in range(17)])[family]])
-        tempos = [round(TEMPOS[n]) for n in what[when == TEMPO] - TEMPO_AT if 0 <= n < len(TEMPOS)]
+                programs[part // 128] = part % 128
+        notes[:, PROGRAM] = programs[notes[:, PROGRAM]]
+        tempos = [round(TEMPOS[n]) for n in ids[ids[:, 0] == TEMPO, 1] - TEMPO_AT if 0 <= n < len(TEMPOS)]
         tempo = request.tempo if request and request.tempo else (*tempos, DEFAULT_TEMPO)[0]
-        bars = np.column_stack([starts, np.array(METRES)[metres]]).astype(np.int32).reshape(-1, 3)
-        return from_grid(GridPiece(tidy(notes.reshape(-1, 5)), bars, int(lengths.sum()), STEPS_PER_QUARTER, tempo))
+        end = int(bars[-1, 0]) + METRE_STEPS[METRES.index((bars[-1, 1], bars[-1, 2]))] if len(bars) else 0
+        return from_grid(GridPiece(tidy(notes), bars, end, STEPS_PER_QUARTER, tempo))
 
-    def grammar(self, request: Request, rows: int) -> Grammar:
+    def grammar(self, request: Request, rows: int, draft: Draft | None = None) -> Grammar:
         from bandmate.codecs.bars_grammar import BarsGrammar
-        return BarsGrammar(self, request, rows)
+        return BarsGrammar(self, request, rows, draft)
 
     def is_note(self, ids: np.ndarray) -> np.ndarray:
         return np.asarray(ids)[..., 0] >= POSITION
@@ -171,22 +163,16 @@ class Bars(Codec):
         return [word(when, what, how_, self.config) for when, what, how_ in np.asarray(ids).tolist()]
 
     def window(self, ids: np.ndarray, length: int, start: float) -> np.ndarray:
-        """Cut header + bars, at most ``length`` rows; every window starts at a bar line, with the header."""
-        head = int(np.argmax(ids[:, 0] == MUSIC)) + 1
-        bars = np.flatnonzero(ids[:, 0] == BAR)
-        starts = bars[: np.searchsorted(bars, len(ids) - (length - head), side="left") + 1]
-        first = int(starts[min(int(start * len(starts)), len(starts) - 1)])
-        return np.concatenate([ids[:head], ids[first:first + length - head]])
+        from bandmate.codecs.bars_lessons import window
+        return window(ids, length, start)
 
     def pages(self, ids: np.ndarray, length: int) -> list[np.ndarray]:
-        head = int(np.argmax(ids[:, 0] == MUSIC)) + 1
-        cuts = [*np.flatnonzero(ids[:, 0] == BAR).tolist(), len(ids)]
-        pages, first = [], head
-        while first < len(ids):
-            stop = max((cut for cut in cuts if first < cut <= first + length - head), default=first + length - head)
-            pages.append(np.concatenate([ids[:head], ids[first:stop]]))
-            first = stop
-        return pages
+        from bandmate.codecs.bars_lessons import pages
+        return pages(ids, length)
+
+    def lesson(self, ids: np.ndarray, length: int, random: np.random.Generator, variety: Variety) -> np.ndarray:
+        from bandmate.codecs.bars_lessons import lesson
+        return lesson(ids, length, random, variety)
 
     def parts(self, field: int) -> np.ndarray:
         """Positions share the beat and the place in it, notes the instrument, pitch and pitch class, ways of playing the
@@ -204,14 +190,30 @@ class Bars(Codec):
         columns = np.column_stack([1 + velocity, 1 + VELOCITIES + duration])
         return np.where(((ids >= 1) & (ids < METRE_AT))[:, None], columns, 0)
 
-    def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        ids = transpose(ids, int(random.integers(-self.config.transpose, self.config.transpose + 1)))
-        when = ids[:, 0]
-        if random.random() < 0.5:  # let the window pass for a piece that begins here
-            ids[when == LENGTH, 1] = ids[np.argmax(when == BAR), 1]
-        kept = np.ones(TASK + 1, bool)
-        kept[list(_HEADER)] = random.random(len(_HEADER)) < self.config.keep_header
-        return ids[(when > TASK) | kept[np.minimum(when, TASK)]]
+
+def bar_lines(when: np.ndarray) -> np.ndarray:
+    """Tell which ids of the field "when" begin a bar."""
+    return (when >= BAR) & (when < POSITION)
+
+
+def sounds(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read what sounds in some rows (N, 3): a note table whose last column holds instrument classes, and bars (B, 3).
+
+    What makes no sense is passed over.
+    """
+    when, what, how_ = ids.T
+    is_bar = bar_lines(when) & (how_ >= METRE_AT) & (how_ < LATER_LEVEL_AT)
+    metres = how_[is_bar] - METRE_AT
+    lengths = np.array(METRE_STEPS)[metres]
+    starts = np.cumsum(lengths) - lengths
+    bar = np.cumsum(is_bar) - 1
+    heard = (when >= POSITION) & (what >= NOTES) & (what < LEFT_AT) & (how_ >= 1) & (how_ < METRE_AT) & (bar >= 0)
+    heard[heard] &= when[heard] - POSITION < lengths[bar[heard]]
+    family, pitch = np.divmod(what[heard] - NOTES, 128)
+    duration, velocity = np.divmod(how_[heard] - 1, VELOCITIES)
+    notes = np.column_stack([starts[bar[heard]] + when[heard] - POSITION, DURATIONS[duration], pitch,
+                             (velocity + 1) * VELOCITY_STEP, family]).reshape(-1, 5)
+    return notes, np.column_stack([starts, np.array(METRES)[metres]]).astype(np.int32).reshape(-1, 3)
 
 
 def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:
@@ -237,19 +239,6 @@ def metre_ids(grid: GridPiece) -> np.ndarray:
             raise UserError(f"a bar of {numerator}/{denominator}, {length / STEPS_PER_QUARTER:g} quarters long, is not "
                             "among the metres of the codec 'bars'; use a common metre")
         ids[(lengths == length) & (grid.bars[:, 1] == numerator) & (grid.bars[:, 2] == denominator)] = exact
-    return ids
-
-
-def transpose(ids: np.ndarray, semitones: int) -> np.ndarray:
-    """Return a copy of some rows in another key, drums untouched; as it was if a pitch would leave 0 to 127."""
-    ids = ids.copy()
-    pitched = (ids[:, 0] >= POSITION) & (ids[:, 1] < NOTES + DRUM_CLASS * 128)
-    pitches = (ids[pitched, 1] - NOTES) % 128 + semitones
-    if semitones and len(pitches) and pitches.min() >= 0 and pitches.max() <= 127:
-        ids[pitched, 1] += semitones
-        keys = ids[:, 0] == KEY
-        number = ids[keys, 1] - KEY_AT
-        ids[keys, 1] = KEY_AT + number // 12 * 12 + (number + semitones) % 12
     return ids
 
 

@@ -7,20 +7,35 @@ model draws is music, and is the music that was asked for.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
+from bandmate.music.draft import Draft
 from bandmate.music.request import Request
 from bandmate.piece import Labels, Piece
 from bandmate.settings import Settings
 
 
+class Variety(Settings):
+    """How the windows vary that a model learns from, so that it learns more than the notes as they stand."""
+
+    transpose: Annotated[int, Field(ge=0, le=12)] = 6
+    """A window is transposed by at most so many semitones either way; drums are not."""
+    keep_header: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Chance of each header field to be kept, so that each is optional when composing."""
+    tasks: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of windows in which bars or parts are given and the rest is to be written."""
+
+
 class Grammar(ABC):
     """The state of some streams (one a row, B rows) that grow in step, under one request."""
 
+    codec: Any
+    request: Request
     prompt: np.ndarray
-    """Rows (T, F) that every stream starts with."""
+    """Rows (T, F) that every stream starts with; none if a piece is being worked on."""
 
     @abstractmethod
     def mask(self, field: int, chosen: np.ndarray) -> np.ndarray:
@@ -42,6 +57,23 @@ class Grammar(ABC):
     @abstractmethod
     def progress(self) -> float:
         """Share of the slowest row that is written, 0 to 1."""
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether some stream has come to where it must hear other things before it goes on."""
+        return False
+
+    def hear(self, number: int, stream: np.ndarray, room: int) -> np.ndarray:
+        """Return what stream ``number``, of which rows (T, F) are written, is to hear before it goes on: at most ``room``."""
+        return self.codec.window(stream, room, 1.0)
+
+    def piece(self, stream: np.ndarray) -> Piece:
+        """Read a finished stream (T, F): the piece that was asked for."""
+        return self.codec.decode(stream, self.request)
+
+    def misses(self, stream: np.ndarray) -> int:
+        """Count by how many levels a finished stream misses the character that was asked for."""
+        return 0
 
 
 class Codec(ABC):
@@ -76,8 +108,11 @@ class Codec(ABC):
         """
 
     @abstractmethod
-    def grammar(self, request: Request, rows: int) -> Grammar:
-        """Start ``rows`` streams under a request. Raises UserError for what this codec cannot hold."""
+    def grammar(self, request: Request, rows: int, draft: Draft | None = None) -> Grammar:
+        """Start ``rows`` streams under a request, to write a new piece or into a draft.
+
+        Raises UserError for what this codec cannot hold.
+        """
 
     @abstractmethod
     def is_note(self, ids: np.ndarray) -> np.ndarray:
@@ -108,6 +143,6 @@ class Codec(ABC):
         """
         return None
 
-    def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return a varied copy of a window for training: another key, header fields left out."""
-        return ids
+    def lesson(self, ids: np.ndarray, length: int, random: np.random.Generator, variety: Variety) -> np.ndarray:
+        """Cut a training window of at most ``length`` rows out of a piece, and vary it."""
+        return self.window(ids, length, random.random())

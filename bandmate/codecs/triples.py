@@ -14,13 +14,13 @@ is an id of its own after the 3088, which never stands in music. Beside the sour
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
-from bandmate.codecs.codec import Codec, Grammar
+from bandmate.codecs.codec import Codec, Grammar, Variety
 from bandmate.codecs.triples_groups import DRUM_GROUP, GROUPS, group_of, parts_asked
+from bandmate.music.draft import Draft
 from bandmate.music.grid import (
     DEFAULT_METRE,
     DEFAULT_TEMPO,
@@ -62,8 +62,6 @@ class TriplesConfig(Settings):
     """What happens to programs outside the 12 groups: they go to the nearest one, or are left out as in the source."""
     always_time: bool = True
     """Write a time for simultaneous notes, too: three ids a note, always."""
-    transpose: Annotated[int, Field(ge=0, le=12)] = 6
-    """A training window is transposed by at most so many semitones either way; drums are not."""
 
 
 class Triples(Codec):
@@ -165,7 +163,10 @@ class Triples(Codec):
             programs[group] = program
         return programs
 
-    def grammar(self, request: Request, rows: int) -> Grammar:
+    def grammar(self, request: Request, rows: int, draft: Draft | None = None) -> Grammar:
+        if draft is not None:
+            raise UserError("a model with the codec 'triples' writes new pieces only; "
+                            "take a model with the codec 'bars' to work on a piece")
         from bandmate.codecs.triples_grammar import TriplesGrammar
         return TriplesGrammar(self, request, rows)
 
@@ -213,8 +214,9 @@ class Triples(Codec):
             first = stop
         return pages
 
-    def augment(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        return transpose(ids, int(random.integers(-self.config.transpose, self.config.transpose + 1)))
+    def lesson(self, ids: np.ndarray, length: int, random: np.random.Generator, variety: Variety) -> np.ndarray:
+        window = self.window(ids, length, random.random())
+        return transpose(window, int(random.integers(-variety.transpose, variety.transpose + 1)))
 
 
 def _shorten_rests(notes: np.ndarray) -> np.ndarray:

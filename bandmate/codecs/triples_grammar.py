@@ -25,6 +25,8 @@ OUTRO_BARS = 4  # some 50 onsets: how long before the end the encoder puts the o
 
 ABOVE_ALL = (128, 0)
 
+UNHELD = ("chords", "max_polyphony", "max_leap", "density", "busyness", "polyphony", "tessitura", "loudness")
+
 
 class _Row:
     """Where one stream stands."""
@@ -61,6 +63,10 @@ class TriplesGrammar(Grammar):
             if name is not None:
                 raise UserError(f"a model with the codec 'triples' knows no {what}s, so not '{name}'; leave the {what} out, "
                                 "or take a model with the codec 'bars'")
+        unheld = [name for name in UNHELD if getattr(request, name)]
+        if unheld:
+            raise UserError(f"a model with the codec 'triples' cannot hold {' and '.join(unheld)}; leave it out, "
+                            "or take a model with the codec 'bars'")
         self.codec, self.request = codec, request
         self.parts = parts_asked(request, codec.config.groups == "nearest")
         drums = request.drums if request.drums is not None or not self.parts else DRUM_GROUP in self.parts

@@ -59,7 +59,10 @@ def _generate(*, model: str = DEFAULT_MODEL, options: Any = None, out: str | Non
     soundfont:
         Sound font (.sf2 or .sf3) to play it with.
     """
+    import torch
+
     from bandmate.checkpoint import file_hash, find, load
+    torch.set_num_threads(1)  # notes come one by one: more threads wait for each other, and their sums may round differently
     composer = load(model)
     options = options or composer.Options()
     if "seed" not in options.model_fields_set:

@@ -105,14 +105,14 @@ def _index(shards: Path, count: int) -> _Index:
     fingerprints: list[bytes] = []
     held_out: list[bool] = []
     rows: list[int] = []
-    owners, tables = [np.zeros(0, np.int64)], [np.zeros((0, duplicates.HASHES), np.uint32)]
+    owners, tables = [np.zeros(0, np.int64)], [np.zeros((0, duplicates.KEPT), np.uint32)]
     for number, report in enumerate(_reports(shards, count)):
         for piece in report["pieces"]:
-            owners.append(np.full(piece["parts"], len(rows), np.int64))
+            owners.append(np.full(piece["lines"], len(rows), np.int64))
             fingerprints.append(bytes.fromhex(piece["fingerprint"]))
             held_out.append(piece["held_out"])
             rows.append(piece["rows"])
-        tables.append(np.load(shards / f"{number:06}.parts.npy"))
+        tables.append(np.load(shards / f"{number:06}.lines.npy"))
     first: dict[bytes, int] = {}
     copy_of = np.full(len(rows), -1, np.int64)
     for number, own in enumerate(fingerprints):

@@ -1,14 +1,13 @@
 """Near-duplicates: the same music in another key, in another arrangement or under another file name.
 
-Each part of a piece is heard as the line of its top notes; every run of intervals in that line is a shingle. Two pieces
-belong together if one part of each shares most shingles, estimated by MinHash (Broder, 1997) and found by banding
-(Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3). Intervals do not change with the key. Such
-pieces are kept, on one side of the split; only of the very same notes (see :func:`fingerprint`) one copy is enough.
+A piece is heard as lines: the top notes of each track, and of the whole its top and its bottom notes. Every run of
+intervals in a line is a shingle; intervals do not change with the key. Of each line the least hashes of its shingles are
+kept, whatever its length: a sketch (Broder, 1997), from which one reads how much of the shorter of two lines stands in the
+longer one. Such pieces are kept, on one side of the split; only of the very same notes (see :func:`fingerprint`) one copy
+is enough.
 """
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import numpy as np
 
@@ -16,45 +15,51 @@ from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, VELOCITY
 from bandmate.piece import DRUMS
 
 STEPS = 96  # a quarter, for exact copies
-HASHES = 32  # of a signature
-BANDS = 16  # of two hashes each: parts that share half their shingles meet in a band 99 % of the time
-INTERVALS = 7  # of a shingle: eight notes in a row; _runs is written for seven
-LEAST_SHINGLES = 20  # a part with fewer is compared as a whole, and only equals itself
-LEAST_VARIETY = 0.4  # different shingles a note: an accompaniment that repeats its pattern has fewer than a melody
-MOST_PARTS = 6  # of a piece, the ones with most shingles
-ALIKE = 0.65  # share of equal hashes at which two parts count as the same music
-NEIGHBOURS = 3  # in a band each part is compared with so many before it
+KEPT = 48  # hashes of a line
+NONE = np.uint32(2**32 - 1)  # fills the sketches of shorter lines
+INTERVALS = 9  # of a shingle: ten notes in a row; _runs is written for nine
+LEAST_TURNS = 3  # of a shingle, places where the pattern changes: scales, trills and repeated notes are everyone's
+LEAST_SHINGLES = 10  # a line with fewer is compared as a whole, and only equals itself
+LEAST_VARIETY = 0.12  # different shingles a note: a pattern that only repeats has fewer
+MOST_LINES = 20  # of a piece, the ones with most shingles
 
-_random = np.random.default_rng(2_038_074_743)
-_FACTORS = _random.integers(2**31, 2**32, HASHES, dtype=np.uint32) | np.uint32(1)
-_SHIFTS = _random.integers(0, 2**32, HASHES, dtype=np.uint32)
+COMMON = 200  # a shingle in more lines than this says nothing
+NEIGHBOURS = 3  # each line is compared with so many before it of those that share a shingle
+MEETINGS = 3  # shingles that two lines must share in that way to be compared at all
+ALIKE, ALIKE_SHINGLES = 0.4, 8  # share of the shorter line, and hashes, at which two lines are alike
+SAME, SAME_SHINGLES = 0.92, 16  # ... and at which they are the same
+COVER = 0.5  # share of the pieces of its group that a line must stand in to speak for the group
+AT_ONCE = 50_000  # pairs of lines compared at a time
+
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # products wrap around, as they should
-_POWERS = np.full(4, _MIXER) ** np.arange(4, dtype=np.uint64)
+_POWERS = np.full(5, _MIXER) ** np.arange(5, dtype=np.uint64)
+_LOW, _HALF = np.uint64(2**32 - 1), np.uint64(32)
 
 
-def signatures(notes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
-    """Return the signatures of the parts in a note table (N, 5): uint32 (parts, HASHES); some pieces have none."""
-    step = max(ticks_per_quarter // 8, 1)
-    drums = notes[:, PROGRAM] == DRUMS
-    if not drums.all():
-        notes = notes[~drums]
-    start = (notes[:, START] + step // 2) // step  # 32nd notes: what is played together starts together
-    order = np.argsort((notes[:, PROGRAM] << 48) + (start << 7) + 127 - notes[:, PITCH])
-    start, program, pitch = start[order], notes[order, PROGRAM], notes[order, PITCH]
-    top = np.ones(len(order), bool)
-    top[1:] = (start[1:] != start[:-1]) | (program[1:] != program[:-1])
-    pitch, program = pitch[top], program[top]
-    cuts = [0, *(np.flatnonzero(program[1:] != program[:-1]) + 1).tolist(), len(program)]
-    runs = _runs(pitch)
-    parts = sorted(((_distinct(runs[first:max(stop - INTERVALS, first)]), stop - first) for first, stop in pairwise(cuts)),
-                   key=lambda part: -len(part[0]))
-    varied = [shingles for shingles, length in parts if len(shingles) >= max(LEAST_SHINGLES, LEAST_VARIETY * length)]
-    if varied:
-        return np.stack([_minhash(shingles) for shingles in varied[:MOST_PARTS]])
-    if len(parts[0][0]) > 2:  # short or monotonous: only equals what has the very same lines
-        everything = np.concatenate([shingles for shingles, _ in parts])
-        return _minhash(_mix(everything).sum(keepdims=True, dtype=np.uint64))[None]
-    return np.zeros((0, HASHES), np.uint32)
+def signatures(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
+    """Return the sketches of the lines of a piece: uint32 (lines, KEPT), each ascending; some pieces have none.
+
+    ``notes`` is a note table (N, 5), ``tracks`` says in which track each note stands.
+    """
+    pitches, line = _lines(notes, tracks, ticks_per_quarter)
+    if len(pitches) <= INTERVALS:
+        return np.zeros((0, KEPT), np.uint32)
+    intervals = pitches[1:] - pitches[:-1]
+    runs, line, inside = _runs(intervals), line[:-INTERVALS], line[INTERVALS:] == line[:-INTERVALS]
+    told = np.flatnonzero(inside & (_turns(intervals) >= LEAST_TURNS))
+    shingles = np.sort((_mix(runs[told]) >> _HALF) + (line[told].astype(np.uint64) << _HALF))
+    shingles = shingles[np.append(shingles[1:] != shingles[:-1], np.ones(min(len(shingles), 1), bool))]
+    lengths = np.bincount(line[inside], minlength=int(line[-1]) + 1)
+    counts = np.bincount((shingles >> _HALF).astype(np.int64), minlength=len(lengths))
+    varied = np.flatnonzero(counts >= np.maximum(LEAST_SHINGLES, LEAST_VARIETY * lengths))
+    if not len(varied):
+        return _whole(runs[inside])
+    first = np.cumsum(counts) - counts
+    table = np.full((min(len(varied), MOST_LINES), KEPT), NONE)
+    for row, number in zip(table, varied[np.argsort(-counts[varied], kind="stable")].tolist(), strict=False):
+        kept = min(int(counts[number]), KEPT)
+        row[:kept] = shingles[first[number]:first[number] + kept] & _LOW
+    return table
 
 
 def fingerprint(notes: np.ndarray, ticks_per_quarter: int) -> str:
@@ -65,23 +70,47 @@ def fingerprint(notes: np.ndarray, ticks_per_quarter: int) -> str:
     return f"{int(mixed.sum(dtype=np.uint64)):016x}{int(np.bitwise_xor.reduce(mixed * _MIXER)):016x}"
 
 
-def _runs(pitches: np.ndarray) -> np.ndarray:
-    """Return the hashed run of intervals that begins at each note of a line: uint64 (notes - INTERVALS,)."""
-    intervals = (pitches[1:] - pitches[:-1]).astype(np.uint64)
-    pairs = intervals[:-1] * _MIXER + intervals[1:]
-    fours = pairs[:-2] * _POWERS[2] + pairs[2:]
-    return fours[:-3] * _POWERS[3] + pairs[4:-1] * _MIXER + intervals[6:] if len(fours) > 3 else intervals[:0]
+def _lines(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pitches of all lines one after another, and the number of the line that each belongs to."""
+    drums = notes[:, PROGRAM] == DRUMS
+    if drums.any() and not drums.all():  # drums are compared only where there is nothing else
+        notes, tracks = notes[~drums], tracks[~drums]
+    step = max(ticks_per_quarter // 8, 1)
+    keys = ((notes[:, START] + step // 2) // step << 7) + 127 - notes[:, PITCH]  # within a 32nd is together, top note first
+    whole = np.sort(keys)
+    cuts = np.flatnonzero(whole[1:] >> 7 != whole[:-1] >> 7)
+    top, bottom = whole[np.append(0, cuts + 1)], whole[np.append(cuts, len(whole) - 1)]
+    lines = [top, bottom] if len(top) < len(whole) else [top]
+    if len(tracks) and tracks[0] != tracks[-1]:
+        keys = np.sort(keys + (tracks << 40))
+        lines.append(keys[np.append(0, np.flatnonzero(keys[1:] >> 7 != keys[:-1] >> 7) + 1)] + (2 << 40))
+    number = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    together = np.concatenate(lines)
+    return 127 - (together & 127), np.maximum(number, together >> 40)
 
 
-def _distinct(runs: np.ndarray) -> np.ndarray:
-    runs = np.sort(runs)
-    return runs[np.append(runs[1:] != runs[:-1], True)] if len(runs) else runs
+def _runs(intervals: np.ndarray) -> np.ndarray:
+    """Return the hashed run of INTERVALS that begins at each of some intervals: uint64 (intervals - INTERVALS + 1,)."""
+    intervals = intervals.astype(np.uint64)
+    twos = intervals[:-1] * _MIXER + intervals[1:]
+    fours = twos[:-2] * _POWERS[2] + twos[2:]
+    return (fours[:-5] * _POWERS[4] + fours[4:-1]) * _MIXER + intervals[8:]
 
 
-def _minhash(shingles: np.ndarray) -> np.ndarray:
-    """Return the least of some shingles under each of the hashes: uint32 (HASHES,)."""
-    mixed = (_mix(shingles) >> np.uint64(32)).astype(np.uint32)
-    return (mixed[:, None] * _FACTORS + _SHIFTS).min(axis=0)
+def _turns(intervals: np.ndarray) -> np.ndarray:
+    """Count in the run that begins at each interval those that repeat neither of the two before them."""
+    new = (intervals[2:] != intervals[1:-1]) & (intervals[2:] != intervals[:-2])
+    so_far = np.append(0, np.cumsum(new))
+    return so_far[INTERVALS - 2:] - so_far[:len(so_far) - INTERVALS + 2]
+
+
+def _whole(runs: np.ndarray) -> np.ndarray:
+    """Return a sketch that only the very same set of runs has, for what is short or monotonous."""
+    runs = np.unique(runs)
+    if len(runs) <= 2:
+        return np.zeros((0, KEPT), np.uint32)
+    total = _mix(runs).sum(dtype=np.uint64)
+    return np.sort((_mix(total + _MIXER * np.arange(KEPT, dtype=np.uint64)) >> _HALF).astype(np.uint32))[None]
 
 
 def _mix(numbers: np.ndarray) -> np.ndarray:
@@ -91,28 +120,86 @@ def _mix(numbers: np.ndarray) -> np.ndarray:
 
 
 def groups(table: np.ndarray, owners: np.ndarray, pieces: int) -> np.ndarray:
-    """Join pieces by the signatures of their parts; return the group of each piece, its lowest member: int64 (pieces,).
+    """Join pieces by the sketches of their lines; return the group of each piece, its lowest member: int64 (pieces,).
 
-    ``table`` is uint32 (parts, HASHES), ``owners`` says whose part each is.
+    Pieces with the same line belong together. So do those with lines that are merely alike, if either line stands in
+    most pieces of its group: a tune does, an accompaniment that two songs happen to share does not. ``table`` is uint32
+    (lines, KEPT), ``owners`` says whose line each is.
     """
-    parent = list(range(pieces))
+    order = np.lexsort(table[:, :3].T)  # so that the order of the files does not matter
+    table, owners = table[order], owners[order]
+    left, right, same = _likenesses(table, owners)
+    families, groups_ = _Joined(len(table)), _Joined(pieces)
+    families.join(left[same], right[same])
+    groups_.join(owners[left[same]], owners[right[same]])
+    family, group = families.lowest(), groups_.lowest()
+    stands_in = np.bincount(np.unique((family << 32) + owners) >> 32, minlength=len(table))[family]
+    speaks = stands_in >= COVER * np.bincount(group, minlength=pieces)[group[owners]]
+    both = ~same & speaks[left] & speaks[right]
+    groups_.join(owners[left[both]], owners[right[both]])
+    return groups_.lowest()
 
-    def root(piece: int) -> int:
-        while parent[piece] != piece:
-            parent[piece] = parent[parent[piece]]
-            piece = parent[piece]
-        return piece
 
-    width = HASHES // BANDS
-    for band in range(BANDS):
-        columns = table[:, band * width:(band + 1) * width]
-        order = np.lexsort((*table[:, :2].T, *columns.T))
-        for gap in range(1, NEIGHBOURS + 1):
-            left, right = order[gap:], order[:-gap]
-            met = (columns[left] == columns[right]).all(axis=1) & (owners[left] != owners[right])
-            left, right = left[met], right[met]
-            alike = (table[left] == table[right]).mean(axis=1) >= ALIKE
-            for one, other in zip(owners[left[alike]].tolist(), owners[right[alike]].tolist(), strict=True):
-                low, high = sorted((root(one), root(other)))
-                parent[high] = low
-    return np.array([root(piece) for piece in range(pieces)], np.int64)
+def _likenesses(table: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of lines that are alike, left and right, and which of them are the same."""
+    known = table[:, -1]  # a full sketch knows a line up to its last hash, any other knows all of it
+    pairs, common = _meetings(table, owners)
+    if len(common):
+        table = np.where(np.isin(table, common), NONE, table)
+    found = [np.zeros((3, 0), np.int64)]
+    for first in range(0, len(pairs), AT_ONCE):
+        some = pairs[first:first + AT_ONCE]
+        left, right = (some >> _HALF).astype(np.int64), (some & _LOW).astype(np.int64)
+        limit = np.minimum(known[left], known[right])[:, None]
+        sketches = [np.where(table[side] <= limit, table[side], NONE) for side in (left, right)]
+        merged = np.sort(np.concatenate(sketches, axis=1), axis=1)
+        shared = ((merged[:, 1:] == merged[:, :-1]) & (merged[:, 1:] != NONE)).sum(axis=1)
+        shorter = np.minimum(*((sketch != NONE).sum(axis=1) for sketch in sketches))
+        alike = (shared >= ALIKE_SHINGLES) & (shared >= ALIKE * shorter)
+        same = (shared >= SAME_SHINGLES) & (shared >= SAME * shorter)
+        found.append(np.stack([left, right, same])[:, alike])
+    left, right, same = np.concatenate(found, axis=1)
+    return left, right, same.astype(bool)
+
+
+def _meetings(table: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of lines worth comparing, left << 32 | right, and the shingles that are too common to count."""
+    index = (table.astype(np.uint64) << _HALF) + np.arange(len(table), dtype=np.uint64)[:, None]
+    index = np.sort(index[table != NONE])
+    shingles, lines = (index >> _HALF).astype(np.uint32), (index & _LOW).astype(np.uint32)
+    starts = np.flatnonzero(np.append(True, shingles[1:] != shingles[:-1])[:len(shingles)])
+    counts = np.diff(starts, append=len(shingles))
+    shared = np.repeat((counts > 1) & (counts <= COMMON), counts)
+    common = shingles[starts[counts > COMMON]]
+    shingles, lines = shingles[shared], lines[shared]
+    pairs = []
+    for gap in range(1, NEIGHBOURS + 1):
+        left, right = lines[:-gap], lines[gap:]
+        met = (shingles[gap:] == shingles[:-gap]) & (owners[left] != owners[right])
+        pairs.append((left[met].astype(np.uint64) << _HALF) + right[met])
+    together = np.sort(np.concatenate(pairs))
+    often = together[MEETINGS - 1:] == together[:len(together) - MEETINGS + 1]
+    return np.unique(together[MEETINGS - 1:][often]), common
+
+
+class _Joined:
+    """Things that are joined step by step."""
+
+    def __init__(self, count: int) -> None:
+        self._parents = list(range(count))
+
+    def join(self, ones: np.ndarray, others: np.ndarray) -> None:
+        for one, other in zip(ones.tolist(), others.tolist(), strict=True):
+            low, high = sorted((self._root(one), self._root(other)))
+            self._parents[high] = low
+
+    def lowest(self) -> np.ndarray:
+        """Return for each the lowest of those it is joined with: int64."""
+        return np.array([self._root(one) for one in range(len(self._parents))], np.int64)
+
+    def _root(self, one: int) -> int:
+        parents = self._parents
+        while parents[one] != one:
+            parents[one] = parents[parents[one]]
+            one = parents[one]
+        return one

@@ -1,6 +1,6 @@
 """One worker's share: some files become one shard on disk, each file either encoded or rejected with a reason.
 
-A shard is three files: NUMBER.ids.npy (all rows), NUMBER.parts.npy (signatures of parts, see `duplicates`) and, written
+A shard is three files: NUMBER.ids.npy (all rows), NUMBER.lines.npy (signatures of lines, see `duplicates`) and, written
 last, NUMBER.json with what belongs to which piece. A shard with its .json is finished.
 """
 
@@ -25,7 +25,7 @@ from bandmate.data.labels import Known
 from bandmate.data.sources import Entry
 from bandmate.music.clean import Filters, Rejection, common_bars
 from bandmate.music.files import MIDI_SUFFIXES, SUFFIXES, read_bytes, tunes, whole_file
-from bandmate.music.grid import from_grid, note_table, to_grid
+from bandmate.music.grid import from_grid, note_table, to_grid, track_numbers
 from bandmate.piece import Labels, Piece
 from bandmate.settings import UserError
 
@@ -66,7 +66,7 @@ def _end_with_parent() -> None:
 def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashing: frozenset[str] = frozenset()) -> None:
     """Read, judge and encode some files, and write shard ``number``. Files in ``crashing`` are rejected unread."""
     ids: list[np.ndarray] = []
-    parts: list[np.ndarray] = []
+    lines: list[np.ndarray] = []
     pieces: list[dict[str, object]] = []
     rejected: list[tuple[str, str, str]] = []
     for entry, known in files:
@@ -79,15 +79,15 @@ def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashi
                 continue
             rows, signatures, fingerprint, labels = result
             ids.append(rows)
-            parts.append(signatures)
+            lines.append(signatures)
             pieces.append({"path": piece, "rows": len(rows), "notes": int(job.codec.is_note(rows).sum()),
-                           "parts": len(signatures), "fingerprint": fingerprint,
+                           "lines": len(signatures), "fingerprint": fingerprint,
                            "held_out": known.held_out, "labels": labels.model_dump()})
     fields = len(job.codec.fields)
     with whole_file(job.folder / f"{number:06}.ids.npy") as path:
         np.save(path, np.concatenate([np.zeros((0, fields), np.int16), *ids]))
-    with whole_file(job.folder / f"{number:06}.parts.npy") as path:
-        np.save(path, np.concatenate([np.zeros((0, duplicates.HASHES), np.uint32), *parts]))
+    with whole_file(job.folder / f"{number:06}.lines.npy") as path:
+        np.save(path, np.concatenate([np.zeros((0, duplicates.KEPT), np.uint32), *lines]))
     with whole_file(job.folder / f"{number:06}.json") as path:
         path.write_text(json.dumps({"pieces": pieces, "rejected": rejected}))
 
@@ -133,8 +133,8 @@ def _encode(job: Job, entry: Entry, data: bytes, labels: Labels) -> Encoded | Re
                 return rejection
             labels = _add(labels, said)
             ticks = piece.ticks_per_quarter
-            return (_rows(job.codec, piece, labels), duplicates.signatures(notes, ticks), duplicates.fingerprint(notes, ticks),
-                    labels)
+            return (_rows(job.codec, piece, labels), duplicates.signatures(notes, track_numbers(piece), ticks),
+                    duplicates.fingerprint(notes, ticks), labels)
     except TooSlow:
         return Rejection("too slow", f"{job.filters.seconds_a_piece:g} seconds for a piece")
     except NotInCodec as error:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bandmate.codecs import CODECS
-from bandmate.codecs.codec import Codec
+from bandmate.codecs.codec import Codec, Variety
 from bandmate.settings import UserError
 
 Batch = dict[str, np.ndarray]
@@ -69,16 +69,17 @@ class Prepared:
             raise UserError("no training piece is left; the folder holds none or the weights of all sources are 0")
         return chances / chances[-1]
 
-    def batch(self, number: int, size: int, length: int, seed: int, weights: dict[str, float] | None = None) -> Batch:
+    def batch(self, number: int, size: int, length: int, seed: int, weights: dict[str, float] | None = None,
+              variety: Variety | None = None) -> Batch:
         """Return training batch ``number``: ``size`` random windows of at most ``length`` rows."""
-        key = (size, length, seed, tuple(sorted((weights or {}).items())), number // POOL)
+        variety = variety or Variety()
+        key = (size, length, seed, variety, tuple(sorted((weights or {}).items())), number // POOL)
         if getattr(self, "_pool_key", None) != key:
             random = np.random.default_rng([seed, number // POOL])
             if getattr(self, "_chances_key", None) != key[:-1]:
                 self._drawn, self._chances_key = self._chances(length, weights or {}), key[:-1]
             pieces = np.searchsorted(self._drawn, random.random(POOL * size), side="right")
-            pool = [self._codec.augment(self._codec.window(self.piece("train", n), length, random.random()), random)
-                    for n in pieces.tolist()]
+            pool = [self._codec.lesson(self.piece("train", n), length, random, variety) for n in pieces.tolist()]
             pool.sort(key=len)
             self._pool = [pool[n * size:(n + 1) * size] for n in random.permutation(POOL)]
             self._pool_key = key

@@ -26,6 +26,7 @@ from bandmate import sampling
 from bandmate.codecs.bars import Bars
 from bandmate.light import Multiply, Precision, light, plain
 from bandmate.model import AnyOptions, Model, Options, Progress, Size
+from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 from bandmate.shared import share
@@ -187,13 +188,14 @@ class Bands(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = lambda share: None) -> list[Piece]:
-        if prompt is not None:
-            raise UserError("this model composes from nothing; leave the prompt away")
-        grammar = self.codec.grammar(options, options.variants)
+        if prompt is None and options.task != "generate":
+            raise UserError(f"there is no piece to {options.task}; give a prompt")
+        draft = None if prompt is None else Draft.of(options, prompt)
+        grammar = self.codec.grammar(options, options.variants * options.candidates, draft)
         multiply = light(self, getattr(options, "precision", "half"))
         with parametrize.cached():
             streams = sampling.write(self, grammar, options, progress, multiply)
-        return [self.codec.decode(ids, options) for ids in streams]
+        return [grammar.piece(ids) for ids in streams]
 
     def listen(self, rows: Tensor, starts: Tensor | None = None, multiply: Multiply = plain) -> sampling.Listening:
         """Hear rows (B, T, F) at once and remember them. Row b begins at ``starts[b]``; what stands before is nothing."""

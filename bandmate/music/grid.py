@@ -19,6 +19,7 @@ START, DURATION, PITCH, VELOCITY, PROGRAM = range(5)
 
 DEFAULT_TEMPO = 120.0  # quarters a minute: what a MIDI file without a tempo means
 DEFAULT_METRE = (4, 4)  # what a MIDI file without a time signature means
+MICROSECONDS_A_MINUTE = 60_000_000
 MAX_BARS = 10_000  # a score longer than this is damaged
 
 
@@ -50,8 +51,13 @@ def note_table(piece: Piece) -> np.ndarray:
     if tracks:
         for column, name in enumerate(("time", "duration", "pitch", "velocity")):
             np.concatenate([notes[name] for notes, _ in tracks], out=columns[column])
-        columns[PROGRAM] = np.repeat([program for _, program in tracks], lengths)
+        columns[PROGRAM] = np.array([program for _, program in tracks]).repeat(lengths)
     return columns.T
+
+
+def track_numbers(piece: Piece) -> np.ndarray:
+    """Return the number of the track that each note of the note table stands in: int64 (N,)."""
+    return np.repeat(np.arange(len(piece.tracks)), [len(track.notes) for track in piece.tracks])
 
 
 def tidy(notes: np.ndarray) -> np.ndarray:
@@ -60,56 +66,76 @@ def tidy(notes: np.ndarray) -> np.ndarray:
     Of two equal notes that start together the longer stays; a note that still sounds when it is struck again
     ends there, as on a real instrument.
     """
+    start, duration, pitch, velocity, program = notes.T
     if not len(notes):
         return notes.astype(np.int32).reshape(0, 5)
-    key = (notes[:, PROGRAM].astype(np.int64) << 47) + (notes[:, PITCH].astype(np.int64) << 40) + notes[:, START]
-    order = np.argsort(key)
-    ordered = key[order]
-    new = np.ones(len(order), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    if not new.all():
-        among_twins = ~new | ~np.append(new[1:], True)
-        twins = order[among_twins]
-        order[among_twins] = twins[np.lexsort((twins, -notes[twins, DURATION], key[twins]))]
-        order, ordered = order[new], ordered[new]
-    voice, start, duration = ordered >> 40, notes[order, START], notes[order, DURATION]
+    keys = (start.astype(np.int64) << 22) + ((program << 14) + (pitch << 7) + velocity)
+    order = keys.argsort()
+    sorted_ = keys[order]
+    place = sorted_ >> 7
+    again = place[1:] == place[:-1]
+    if again.any():
+        order = _longest(order, place, again, duration)
+        sorted_ = keys[order]
+        place = sorted_ >> 7
+    voice = (place & 0x7fff).astype(np.int16)
+    by_voice = voice.argsort(kind="stable")
+    voice, start, ends = voice[by_voice], (place >> 15)[by_voice], duration[order[by_voice]]
     gap = np.where(voice[1:] == voice[:-1], start[1:] - start[:-1], np.iinfo(np.int32).max)
-    np.minimum(duration[:-1], gap, out=duration[:-1])
-    again = np.argsort((start.astype(np.int64) << 15) + voice)
+    np.minimum(ends[:-1], gap, out=ends[:-1])
     tidied = np.empty((5, len(order)), np.int32)
-    tidied[START], tidied[DURATION] = start[again], duration[again]
-    for column in (PITCH, VELOCITY, PROGRAM):
-        tidied[column] = notes[order[again], column]
+    tidied[DURATION, by_voice] = ends
+    np.right_shift(sorted_, 22, out=tidied[START], casting="unsafe")
+    for column, shift, mask in ((PITCH, 7, 127), (VELOCITY, 0, 127), (PROGRAM, 14, 255)):
+        np.bitwise_and(sorted_ >> shift, mask, out=tidied[column], casting="unsafe")
     return tidied.T
 
 
-def to_grid(piece: Piece, steps_per_quarter: int) -> GridPiece:
+def _longest(order: np.ndarray, place: np.ndarray, again: np.ndarray, duration: np.ndarray) -> np.ndarray:
+    """Keep of the notes in one place the longest, of equally long ones the first; ``again`` tells which follow their like."""
+    first, among_twins = np.ones(len(order), bool), np.zeros(len(order), bool)
+    np.logical_not(again, out=first[1:])
+    among_twins[1:] = again
+    among_twins[:-1] |= again
+    twins = order[among_twins]
+    order[among_twins] = twins[np.lexsort((twins, -duration[twins], place[among_twins]))]
+    return order[first]
+
+
+def to_grid(piece: Piece, steps_per_quarter: int, table: np.ndarray | None = None) -> GridPiece:
     """Snap a piece to a grid of ``steps_per_quarter``; leading empty bars are taken away.
 
-    Starts and ends go to the nearest step, no note gets shorter than one step. The tempo is the piece's mean.
+    Starts and ends go to the nearest step, no note gets shorter than one step. The tempo is the piece's mean. ``table``
+    is the piece's note table, if that is at hand.
     """
     ticks = piece.ticks_per_quarter
-    notes = note_table(piece)
-    ends = notes[:, START] + notes[:, DURATION]
-    for column in (notes[:, START], ends):
-        np.floor_divide(column * (2 * steps_per_quarter) + ticks, 2 * ticks, out=column)
-    notes[:, DURATION] = np.maximum(ends - notes[:, START], 1)
-    notes[:, VELOCITY] = np.minimum(np.maximum(notes[:, VELOCITY], 1), 127)  # np.clip takes longer
-    if notes[:, START].min(initial=0) < 0:
+    columns = note_table(piece).T if table is None else table.T.copy()
+    columns[DURATION] += columns[START]  # for now, the end
+    times = columns[:PITCH]
+    times *= 2 * steps_per_quarter
+    times += ticks
+    times //= 2 * ticks
+    columns[DURATION] -= columns[START]
+    for column, least in ((DURATION, 1), (VELOCITY, 1)):
+        np.maximum(columns[column], least, out=columns[column])
+    np.minimum(columns[VELOCITY], 127, out=columns[VELOCITY])
+    notes = columns.T
+    if len(notes) and notes[:, START].min() < 0:
         notes = notes[notes[:, START] >= 0]
     notes = tidy(notes)
     last = int((notes[:, START] + notes[:, DURATION]).max(initial=1))
-    bars, end = _bars(piece, steps_per_quarter, last)
+    bars, end = lay_bars(piece, steps_per_quarter, last)
     if len(notes):
-        first = int(np.searchsorted(bars[:, 0], notes[0, START], side="right")) - 1
+        first = int(bars[:, 0].searchsorted(notes[0, START], side="right")) - 1
         shift = int(bars[first, 0])
-        bars, end = bars[first:], end - shift
-        bars[:, 0] -= shift
-        notes[:, START] -= shift
+        if shift:
+            bars, end = bars[first:], end - shift
+            bars[:, 0] -= shift
+            notes[:, START] -= shift
     return GridPiece(notes, bars, end, steps_per_quarter, mean_tempo(piece))
 
 
-def _bars(piece: Piece, steps_per_quarter: int, last: int) -> tuple[np.ndarray, int]:
+def lay_bars(piece: Piece, steps_per_quarter: int, last: int) -> tuple[np.ndarray, int]:
     """Lay out bars from the time signatures until step ``last``; a change inside a bar cuts that bar short."""
     ticks = piece.ticks_per_quarter
     changes: dict[int, tuple[int, int]] = {}
@@ -128,22 +154,25 @@ def _bars(piece: Piece, steps_per_quarter: int, last: int) -> tuple[np.ndarray, 
         count = max(1, -(-((last if stop is None else stop) - start) // length))
         if count > MAX_BARS:
             raise UserError(f"the piece has over {MAX_BARS} bars; files this long are damaged; cut it")
-        first = start + length * np.arange(count)
-        tables.append(np.column_stack([first, np.full(count, numerator), np.full(count, denominator)]))
-        end = int(first[-1]) + length
-    return np.concatenate(tables).astype(np.int32), end
+        table = np.empty((count, 3), np.int32)
+        table[:, 0] = np.arange(start, start + length * count, length)
+        table[:, 1:] = numerator, denominator
+        tables.append(table)
+        end = start + length * count
+    return np.concatenate(tables) if len(tables) > 1 else tables[0], end
 
 
 def mean_tempo(piece: Piece) -> float:
     """Return the mean tempo in quarters a minute: all quarters over all minutes."""
-    changes = [(mark.time, mark.qpm) for mark in piece.tempos if mark.qpm > 0]
-    if not changes:
-        return DEFAULT_TEMPO
-    if len(changes) == 1:
-        return float(changes[0][1])
-    times = np.array([0] + [time for time, _ in changes[1:]] + [max(piece.end(), changes[-1][0] + 1)], dtype=float)
-    ticks = np.diff(times)
-    return float(ticks.sum() / (ticks / np.array([tempo for _, tempo in changes])).sum())
+    marks = piece.tempos
+    if len(marks) == 1 and marks[0].qpm > 0:
+        return float(marks[0].qpm)
+    changes = marks.numpy()
+    times, tempos = changes["time"][changes["mspq"] > 0], MICROSECONDS_A_MINUTE / changes["mspq"][changes["mspq"] > 0]
+    if len(times) < 2:
+        return float(tempos[0]) if len(times) else DEFAULT_TEMPO
+    ticks = np.diff(np.array([0, *times[1:], max(piece.end(), int(times[-1]) + 1)], dtype=float))
+    return float(ticks.sum() / (ticks / tempos).sum())
 
 
 def from_grid(grid: GridPiece, names: dict[int, str] | None = None) -> Piece:

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from bandmate.music.character import LEVELS
 from bandmate.music.instruments import CLASSES, DRUM_CLASS, class_of, parse_instrument
 from bandmate.music.theory import parse_key, parse_metre, parse_pitch
 from bandmate.piece import DRUMS
 from bandmate.settings import Settings, UserError
 
+Task = Literal["generate", "continue", "infill", "accompany", "vary"]
+Level = Annotated[int, Field(ge=1, le=LEVELS)]
+
 
 class Request(Settings):
-    """The music that is wanted. What is left out, the model chooses."""
+    """The music that is wanted. What is left out, the model chooses, or takes over from the prompt."""
 
+    task: Task = "generate"
+    """What to do: write a new piece, or work on a prompt."""
     bars: Annotated[int, Field(ge=1, le=256)] = 16
-    """Length in bars."""
+    """Length in bars; for `continue` the number of bars to add."""
+    region: str | None = None
+    """Bars of the prompt to write, counted from 1, such as "9-12" or "1-2,5" (infill, accompany, vary)."""
+    at: Annotated[int, Field(ge=1)] | None = None
+    """Continue after so many bars of the prompt; left out, after the last."""
+    amount: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the notes that `vary` writes anew."""
+    keep: Literal["rhythm", "pitches"] | None = None
+    """What `vary` leaves as it is in the notes that it writes anew."""
     instruments: tuple[str, ...] = ()
-    """Instruments that play, and no others ("piano,bass,strings"). One a General MIDI family; drums go in `drums`."""
+    """Instruments that play, and no others ("piano,bass,strings"); with a prompt, those to write. One a General MIDI
+    family; drums go in `drums`, too."""
     drums: bool | None = None
     """Whether a drum kit plays. Left out, the model decides."""
     tempo: Annotated[float, Field(ge=20, le=300)] | None = None
@@ -33,8 +48,29 @@ class Request(Settings):
     """Composer whose manner the model knows (see `bandmate models`)."""
     pitches: tuple[str, ...] = ()
     """Pitch range a part, such as "piano:C3-C6"."""
+    chords: str | None = None
+    """Chords, one a bar, repeating ("Am F C G"), or bars between bars lines ("Am | F G | C"): strong beats on chord tones,
+    the first bass note of a chord on its bass, the rest in its scale."""
+    max_polyphony: tuple[str, ...] = ()
+    """Most notes that a part sounds at once: "4" for all pitched parts, or a part ("piano:6,flute:1")."""
+    max_leap: tuple[str, ...] = ()
+    """Widest step of a part in semitones, to the nearest note it played before: "12", or a part ("flute:7")."""
+    fresh: bool = False
+    """Never write a bar that stands in the prompt already."""
+    density: Level | None = None
+    """How many notes, 1 (few) to 8 (many). This and the next four are learnt: the model tends to follow them."""
+    busyness: Level | None = None
+    """How quick the rhythm is, 1 (calm) to 8 (busy)."""
+    polyphony: Level | None = None
+    """How many notes sound together, 1 (a line) to 8 (thick chords)."""
+    tessitura: Level | None = None
+    """In which register the music lies, 1 (low) to 8 (high)."""
+    loudness: str | None = None
+    """How loud, 1 to 8, or from one level to another ("3-6")."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """The same seed writes the same piece."""
 
-    @field_validator("instruments", "pitches", mode="before")
+    @field_validator("instruments", "pitches", "max_polyphony", "max_leap", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         parts = value.split(",") if isinstance(value, str) else value
@@ -56,11 +92,64 @@ class Request(Settings):
             if seen.setdefault(family, name) != name:
                 raise UserError(f"'{seen[family]}' and '{name}' both belong to the {CLASSES[family]} family, "
                                 "of which a piece has one part; choose one of them")
+        self.regions()
+        self.loudness_levels()
+        self.limits("max_polyphony")
+        self.limits("max_leap")
+        self._check_task()
         for family in self.pitch_ranges():
-            if seen and family not in seen and not (family == DRUM_CLASS and self.drums):
+            if self.task == "generate" and seen and family not in seen and not (family == DRUM_CLASS and self.drums):
                 raise UserError(f"a pitch range is given for {CLASSES[family]}, which does not play; "
                                 "add it to the instruments or take the range away")
         return self
+
+    def _check_task(self) -> None:
+        for name, task in (("at", "continue"), ("keep", "vary")):
+            if getattr(self, name) is not None and self.task != task:
+                raise UserError(f"'{name}' belongs to the task {task}, not to {self.task}; leave it out")
+        if self.task in ("infill", "vary") and self.region is None:
+            raise UserError(f"it is not said which bars to {'vary' if self.task == 'vary' else 'fill in'}; "
+                            "name them, such as 9-12")
+        if self.task in ("generate", "continue") and self.region is not None:
+            raise UserError(f"a region was named, but {self.task} writes new bars; leave it out, or use infill")
+        if self.task == "vary" and (self.max_polyphony or self.max_leap or self.fresh or self.chords):
+            raise UserError("vary leaves notes as they are, so that chords, most voices, widest leaps and fresh bars cannot be "
+                            "promised; leave these out, or use infill")
+        if self.task == "accompany" and not self.instruments and not self.drums:
+            raise UserError("it is not said who accompanies; name the instruments to write, such as bass,drums")
+        if self.fresh and self.task == "generate":
+            raise UserError("fresh bars differ from those of a prompt, but nothing is given; leave it out, or continue a piece")
+
+    def regions(self) -> list[tuple[int, int]]:
+        """Return the bars of the region as half-open ranges, counted from 0."""
+        ranges = []
+        for text in (self.region or "").replace(" ", "").split(",") if self.region is not None else []:
+            first, dash, last = text.partition("-")
+            if not first.isdigit() or (dash and not last.isdigit()) or int(first) < 1 or int(last or first) < int(first):
+                raise UserError(f"'{text}' is no range of bars; ranges look like '9-12' or '9', counted from 1")
+            ranges.append((int(first) - 1, int(last or first)))
+        return ranges
+
+    def loudness_levels(self) -> tuple[int, int] | None:
+        """Return the levels of loudness (1 to 8) at the start and at the end; None if the model is to choose."""
+        if self.loudness is None:
+            return None
+        first, dash, last = self.loudness.replace(" ", "").partition("-")
+        last = last if dash else first
+        if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= LEVELS and 1 <= int(last) <= LEVELS):
+            raise UserError(f"'{self.loudness}' is no loudness; loudness looks like '5' or '3-7', from 1 to 8")
+        return int(first), int(last)
+
+    def limits(self, name: str) -> dict[int, int]:
+        """Return the limits of "max_polyphony" or "max_leap" as {class: limit}; a limit for all counts for pitched parts."""
+        limits: dict[int, int] = {}
+        for text in sorted(getattr(self, name), key=lambda text: ":" in text):
+            part, colon, number = text.rpartition(":")
+            if not number.isdigit() or int(number) < 1 or bool(part) != bool(colon):
+                raise UserError(f"'{text}' is not a limit; limits look like '4' or 'piano:4', of at least 1")
+            for family in [class_of(parse_instrument(part))] if part else range(DRUM_CLASS):
+                limits[family] = int(number)
+        return limits
 
     def programs(self) -> dict[int, int] | None:
         """Return the wanted parts as {class: program}, drums included; None if the model is to choose."""
