@@ -8,23 +8,25 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError, Group
 
-from bandmate.commands import compose, learn, models
+from bandmate.commands import compose, learn, models, pieces
 from bandmate.commands.flags import make_app, run
 from bandmate.settings import UserError
 
+COMPOSE = Group("Compose", sort_key=0)
 USER_ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 
 app = make_app("bandmate", help="Write music: compose for several instruments, or train a composer of your own.")
 app["--help"].group = app["--version"].group = Group("About")
 
-for group, functions in {"Compose": (compose.render, compose.sheet, compose.info, compose.tokens),
+for group, functions in {"Pieces": (pieces.render, pieces.sheet, pieces.info, pieces.tokens),
                          "Learn": (learn.corpora, learn.fetch),
                          "Models": (models.models, models.export)}.items():
     for function in functions:
         app.command(function, group=group)
 app.command(learn.prepare, group="Learn", usage="Usage: bandmate prepare [OPTIONS] SOURCE... OUT")
-# These two read their words, --help too, once they know the family: each family has flags of its own.
-app.command(compose.generate, group="Compose", sort_key=0, help_flags=[])
+# These read their words, --help too, once they know the family: each family has flags of its own.
+for order, function in enumerate((compose.generate, compose.continue_, compose.infill, compose.accompany, compose.vary)):
+    app.command(function, name=function.__name__.rstrip("_"), group=COMPOSE, sort_key=order, help_flags=[])
 app.command(learn.train, group="Learn", help_flags=[])
 app.command(models.benchmark)
 

@@ -1,4 +1,4 @@
-"""Commands about pieces: compose them, hear them, read them, look into them."""
+"""Commands that write music: a new piece, or into a piece of yours."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from pydantic import Field, create_model
 
 from bandmate.commands.flags import flat, make_command, run
-from bandmate.commands.results import free, place, story, write_and_print
+from bandmate.commands.results import place, story, write_and_print
 from bandmate.commands.screen import progress_bar, say
-from bandmate.music.files import SCORE_SUFFIXES, describe, read
-from bandmate.settings import UserError, nearest
+from bandmate.music.files import read
+from bandmate.settings import Settings, UserError
 
 DEFAULT_MODEL = "bands"
 SEEDS = 2**31  # to draw from
@@ -21,10 +22,47 @@ _HELP = ("--help", "-h")
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 """Words of a command line that another app reads."""
 
+_OTHERS = {
+    "generate": ("task", "region", "at", "amount", "keep", "fresh"),
+    "continue": ("task", "region", "amount", "keep"),
+    "infill": ("task", "at", "amount", "keep", "metre", "tempo"),
+    "accompany": ("task", "at", "amount", "keep", "metre", "tempo"),
+    "vary": ("task", "at", "metre", "tempo", "chords", "max_polyphony", "max_leap", "fresh"),
+}
+"""Options that mean nothing in a task, and so are no flags of its command."""
+
+_BARS = {"continue": "Bars to add.", "accompany": 'Bars to accompany, counted from 1 ("9-12"); left out, all.',
+         "infill": 'Bars to fill in, counted from 1 ("9-12" or "1-2,5").', "vary": 'Bars to vary, counted from 1 ("5-8").'}
+
 
 def generate(*words: Words, model: str = DEFAULT_MODEL) -> None:
     """Write new pieces: MIDI, MP3, piano roll and sheet music."""
-    run(make_command("bandmate generate", _generate, options=flat(_options_of(model, words))), ["--model", model, *words])
+    options = flat(_shown(_options_of(model, words), "generate"))
+    run(make_command("bandmate generate", _generate, options=options), ["--model", model, *words])
+
+
+def continue_(*words: Words, model: str = DEFAULT_MODEL) -> None:
+    """Go on with a piece: add bars after the last, or after any other."""
+    _work("continue", words, model, "Add bars after the last bar of a piece, or after another; what is there stays as it is.",
+          "bandmate continue song.mid --bars 8")
+
+
+def infill(*words: Words, model: str = DEFAULT_MODEL) -> None:
+    """Fill in bars of a piece, hearing what stands before and after them."""
+    _work("infill", words, model, "Write some bars of a piece anew, hearing what stands before and after; all else stays.",
+          "bandmate infill song.mid --bars 9-12 --instruments bass,drums")
+
+
+def accompany(*words: Words, model: str = DEFAULT_MODEL) -> None:
+    """Write new parts under those that a piece has."""
+    _work("accompany", words, model, "Write new parts under those that a piece has; these stay as they are.",
+          "bandmate accompany tune.mid --instruments piano,bass --drums")
+
+
+def vary(*words: Words, model: str = DEFAULT_MODEL) -> None:
+    """Write bars of a piece a little differently."""
+    _work("vary", words, model, "Write bars of a piece a little differently: like them, but not the same.",
+          "bandmate vary song.mid --bars 5-8 --amount 0.3 --keep rhythm")
 
 
 def _options_of(model: str, words: tuple[str, ...]) -> Any:
@@ -34,11 +72,33 @@ def _options_of(model: str, words: tuple[str, ...]) -> Any:
     from bandmate.model import Options
     try:
         family = read_card(model).family
-        return FAMILIES[family].Options if family in FAMILIES else Options
+        options = FAMILIES[family].Options if family in FAMILIES else Options
     except UserError:
-        if set(words) & set(_HELP):
-            return Options
-        raise
+        if not set(words) & set(_HELP):
+            raise
+        options = Options
+    return options
+
+
+def _shown(options: type[Settings], task: str) -> type[Settings]:
+    """Return those options that mean something in a task; where bars of a piece are named, `bars` is the region."""
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in options.model_fields.items()
+                              if name not in _OTHERS[task] and name not in ("bars", "region")}
+    bars = int if task in ("generate", "continue") else str
+    default = options.model_fields["bars"].default if bars is int else None
+    about = _BARS.get(task, options.model_fields["bars"].description)
+    shown = {"bars": (bars, Field(default, description=about)) if bars is int else (str | None, Field(None, description=about))}
+    return create_model(options.__name__, __base__=Settings, **shown, **fields)  # type: ignore[call-overload]
+
+
+def _asked(options: type[Any], task: str, chosen: Settings | None) -> Any:
+    """Return the options that a command line means."""
+    values = {name: getattr(chosen, name) for name in chosen.model_fields_set} if chosen else {}
+    if task not in ("generate", "continue"):
+        values["region"] = values.pop("bars", None)
+    if values.get("seed") is None:
+        values["seed"] = secrets.randbelow(SEEDS)
+    return options(**{"task": task} if task != "generate" else {}, **values)
 
 
 def _generate(*, model: str = DEFAULT_MODEL, options: Any = None, out: str | None = None,
@@ -59,101 +119,48 @@ def _generate(*, model: str = DEFAULT_MODEL, options: Any = None, out: str | Non
     soundfont:
         Sound font (.sf2 or .sf3) to play it with.
     """
-    import torch
-
-    from bandmate.checkpoint import file_hash, find, load
-    torch.set_num_threads(1)  # notes come one by one: more threads wait for each other, and their sums may round differently
-    composer = load(model)
-    options = options or composer.Options()
-    if "seed" not in options.model_fields_set:
-        options = options.replace(seed=secrets.randbelow(SEEDS))
-    path = place(out, Path(model).stem if model not in (".", "..") else "piece")
-    with progress_bar("composing") as show:
-        pieces = composer.generate(options, progress=show)
-    say(f"seed {options.seed}")
-    digest = file_hash(find(model))
-    for variant, piece in enumerate(pieces):
-        write_and_print(piece, path, story("generate", model, digest, options, variant), soundfont=soundfont)
+    _write("generate", None, model, options, out, soundfont)
 
 
-def render(file: Path, *, out: str | None = None, soundfont: Path | None = None) -> None:
-    """Make MP3, piano roll and sheet music of a music file, and MIDI of one that is none.
+def _work(task: str, words: tuple[str, ...], model: str, what: str, example: str) -> None:
+    """Run a command that works on a piece."""
+    def work(file: Path, *, model: str = DEFAULT_MODEL, options: Any = None, out: str | None = None,
+             soundfont: Path | None = None) -> None:
+        _write(task, file, model, options, out, soundfont)
 
-    Example: `bandmate render song.mid --soundfont piano.sf2`
+    work.__doc__ = f"""{what}
+
+    Written are MIDI, MP3, piano roll and sheet music, and a .json with all that is needed to write it again.
+
+    Example: `{example}`
 
     Parameters
     ----------
     file:
         A music file: MIDI, MusicXML, ABC or kern.
+    model:
+        A shipped model (see `bandmate models`), the path of a .safetensors file, or a run folder.
     out:
-        Where to: a name such as out/song, or a folder. Left out, beside the file. What is there is never overwritten.
+        Where to: a name such as out/song, or a folder. Left out, it is out/ and the name of the file with that of the
+        task. What is there is never overwritten: a number is added.
     soundfont:
         Sound font (.sf2 or .sf3) to play it with.
     """
-    piece = read(file)
-    formats = ("mp3", "png", "mid" if file.suffix.lower() in SCORE_SUFFIXES else "musicxml")
-    path = place(out, file.stem) if out is not None else file.with_suffix("")
-    write_and_print(piece, path, {"title": file.stem}, formats, soundfont)
+    options = flat(_shown(_options_of(model, words), task))
+    run(make_command(f"bandmate {task}", work, options=options), ["--model", model, *words])
 
 
-def sheet(file: Path, *, out: str | None = None) -> None:
-    """Engrave a music file as sheet music: one SVG picture a page.
-
-    Example: `bandmate sheet song.mid`
-
-    Parameters
-    ----------
-    file:
-        A music file: MIDI, MusicXML, ABC or kern.
-    out:
-        Where to: a name such as out/song, to which the numbers of the pages are added, or a folder. Left out, beside the
-        file.
-    """
-    from bandmate.output.sheet import engrave
-    piece = read(file)
-    path = free(place(out, file.stem) if out is not None else file.with_suffix(""), "-1.svg")
-    source = file if file.suffix.lower() in (".musicxml", ".xml") else piece
-    for page in engrave(source, path.parent, path.name, title=file.stem):
-        print(page)
-
-
-def info(file: Path) -> None:
-    """Say what is in a music file: parts, notes, length, tempo, metre, key.
-
-    Example: `bandmate info song.mid`
-
-    Parameters
-    ----------
-    file:
-        A music file: MIDI, MusicXML, ABC or kern.
-    """
-    from bandmate.music.theory import pitch_name
-    facts: dict[str, Any] = describe(read(file))
-    tracks = facts.pop("tracks")
-    for name, value in facts.items():
-        shown = ", ".join(value) if isinstance(value, list) else "unknown" if value is None else value
-        print(f"{name.replace('_', ' '):<18} {shown}")
-    for track in tracks:
-        span = f", {pitch_name(track['lowest'])} to {pitch_name(track['highest'])}" if track["notes"] else ""
-        print(f"{track['name'] or 'track':<18} {track['instrument']}: {track['notes']} notes{span}")
-
-
-def tokens(file: Path, *, codec: str = "bars") -> None:
-    """Print what a codec makes of a piece: a line a row, its number, its ids, and the same in words.
-
-    Example: `bandmate tokens song.mid --codec triples`
-
-    Parameters
-    ----------
-    file:
-        A music file: MIDI, MusicXML, ABC or kern.
-    codec:
-        Name of the codec: bars or triples.
-    """
-    from bandmate.codecs import CODECS
-    if codec not in CODECS:
-        raise UserError(f"there is no codec '{codec}'; {nearest(codec, CODECS)}")
-    reader = CODECS[codec]()
-    ids = reader.encode(read(file))
-    for number, (row, word) in enumerate(zip(ids.tolist(), reader.words(ids), strict=True)):
-        print(f"{number:6}  {' '.join(f'{value:5}' for value in row)}  {word}")
+def _write(task: str, file: Path | None, model: str, chosen: Any, out: str | None, soundfont: Path | None) -> None:
+    """Load the model, let it write, and put the result into files."""
+    from bandmate.checkpoint import file_hash, find, load
+    prompt = None if file is None else read(file)
+    composer = load(model)
+    options = _asked(composer.Options, task, chosen)
+    name = f"{file.stem}-{task}" if file else Path(model).stem if model not in (".", "..") else "piece"
+    path = place(out, name)
+    with progress_bar("composing") as show:
+        pieces = composer.generate(options, prompt, show)
+    say(f"seed {options.seed}")
+    digest = file_hash(find(model))
+    for variant, piece in enumerate(pieces):
+        write_and_print(piece, path, story(task, model, digest, options, variant, file), soundfont=soundfont)

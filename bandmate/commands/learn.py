@@ -54,7 +54,7 @@ def fetch(name: str, out: Path, *, accept_licence: Annotated[bool, Parameter(neg
     print(folder)
 
 
-def prepare(*places: str, codec: str = "bars", workers: int | None = None,
+def prepare(*places: str, codec: str = "bars", like: str | None = None, workers: int | None = None,
             bangers: Annotated[bool, Parameter(negative=())] = False,
             filters: Annotated[Filters | None, Parameter(name="*", group="Filters (0 is no limit)")] = None) -> None:
     """Prepare music for training: SOURCE... OUT. Each source is a file, a folder, an archive, or the word `bach`.
@@ -62,7 +62,7 @@ def prepare(*places: str, codec: str = "bars", workers: int | None = None,
     Stopped in the middle, the same command goes on where it was. Labels come from a catalogue.csv beside the files, from
     the scores, or from the names of folders. What cannot be used is listed in rejected.csv with the reason.
 
-    Example: `bandmate prepare bach midis/ data/`
+    Examples: `bandmate prepare bach midis/ data/`, or, to fine-tune the shipped model, with `--like bands`
 
     Parameters
     ----------
@@ -70,6 +70,9 @@ def prepare(*places: str, codec: str = "bars", workers: int | None = None,
         The sources, and last the folder to make.
     codec:
         How the music is written as ids: bars or triples.
+    like:
+        Write it as this model reads it, so that the model can be fine-tuned on it: a shipped name, a .safetensors file, or
+        a run folder.
     workers:
         Processes to use; left out, one a core.
     bangers:
@@ -84,8 +87,12 @@ def prepare(*places: str, codec: str = "bars", workers: int | None = None,
     chosen = filters or Filters()
     if bangers:
         chosen = Filters.bangers().replace(**{name: getattr(chosen, name) for name in chosen.model_fields_set})
+    known = None
+    if like is not None:
+        from bandmate.checkpoint import load
+        known = load(like).codec
     with progress_bar("preparing") as show:
-        summary = prepare(list(places[:-1]), places[-1], codec, filters=chosen, workers=workers, progress=show)
+        summary = prepare(list(places[:-1]), places[-1], known or codec, filters=chosen, workers=workers, progress=show)
     print(summary)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,13 +63,14 @@ def write_and_print(piece: Piece, path: Path, request: dict[str, Any], formats: 
         raise UserError(". ".join(failures))
 
 
-def story(command: str, model: str, model_hash: str, options: Settings, variant: int) -> dict[str, Any]:
-    """Return what a .json says of a piece: request, seed and model, and the command that writes it again."""
-    words = ["bandmate", command, "--model", model]
+def story(command: str, model: str, model_hash: str, options: Settings, variant: int,
+          file: Path | None = None) -> dict[str, Any]:
+    """Return what a .json says of a piece: request, seed, model and prompt, and the command that writes it again."""
+    words = ["bandmate", command, *([str(file)] if file else []), "--model", model]
     for name in type(options).model_fields:
         value = getattr(options, name)
-        if name in options.model_fields_set and value is not None:
-            flag = name.replace("_", "-")
+        if name in options.model_fields_set and value is not None and name != "task":
+            flag = "bars" if name == "region" else name.replace("_", "-")
             if isinstance(value, bool):
                 words.append(f"--{flag}" if value else f"--no-{flag}")
             elif isinstance(value, tuple | list):
@@ -76,4 +78,5 @@ def story(command: str, model: str, model_hash: str, options: Settings, variant:
             else:
                 words += [f"--{flag}", str(value)]
     return {"command": shlex.join(words), "variant": variant, **options.model_dump(mode="json"),
-            "model": {"name": model, "sha256": model_hash}}
+            "model": {"name": model, "sha256": model_hash},
+            **({"prompt": {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}} if file else {})}

@@ -45,16 +45,16 @@ def signatures(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) ->
     if len(pitches) <= INTERVALS:
         return np.zeros((0, KEPT), np.uint32)
     intervals = pitches[1:] - pitches[:-1]
-    runs, line, inside = _runs(intervals), line[:-INTERVALS], line[INTERVALS:] == line[:-INTERVALS]
-    told = np.flatnonzero(inside & (_turns(intervals) >= LEAST_TURNS))
-    shingles = np.sort((_mix(runs[told]) >> _HALF) + (line[told].astype(np.uint64) << _HALF))
-    shingles = shingles[np.append(shingles[1:] != shingles[:-1], np.ones(min(len(shingles), 1), bool))]
+    runs, inside, line = _runs(intervals), line[INTERVALS:] == line[:-INTERVALS], line[:-INTERVALS]
+    told = (inside & (_turns(intervals) >= LEAST_TURNS)).nonzero()[0]
+    shingles = np.sort((_mix(runs[told]) >> _HALF) + (line[told].view(np.uint64) << _HALF))
+    shingles = shingles[_changes(shingles)[:-1]]
     lengths = np.bincount(line[inside], minlength=int(line[-1]) + 1)
-    counts = np.bincount((shingles >> _HALF).astype(np.int64), minlength=len(lengths))
-    varied = np.flatnonzero(counts >= np.maximum(LEAST_SHINGLES, LEAST_VARIETY * lengths))
+    counts = np.bincount((shingles >> _HALF).view(np.int64), minlength=len(lengths))
+    varied = (counts >= np.maximum(LEAST_SHINGLES, LEAST_VARIETY * lengths)).nonzero()[0]
     if not len(varied):
         return _whole(runs[inside])
-    first = np.cumsum(counts) - counts
+    first = counts.cumsum() - counts
     table = np.full((min(len(varied), MOST_LINES), KEPT), NONE)
     for row, number in zip(table, varied[np.argsort(-counts[varied], kind="stable")].tolist(), strict=False):
         kept = min(int(counts[number]), KEPT)
@@ -64,34 +64,45 @@ def signatures(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) ->
 
 def fingerprint(notes: np.ndarray, ticks_per_quarter: int) -> str:
     """Return 32 hex digits that only the very same notes share, in whatever order, tracks and file they stand."""
-    start, duration = (notes[:, column] * STEPS // max(ticks_per_quarter, 1) for column in (START, DURATION))
+    times = notes.T[:PITCH] * STEPS
+    times //= max(ticks_per_quarter, 1)
     sound = (notes[:, PITCH] << 16) + (notes[:, VELOCITY] << 8) + notes[:, PROGRAM]
-    mixed = _mix(_mix(start.astype(np.uint64)) + ((duration << 24) + sound).astype(np.uint64))
-    return f"{int(mixed.sum(dtype=np.uint64)):016x}{int(np.bitwise_xor.reduce(mixed * _MIXER)):016x}"
+    mixed = _mix(_mix(times[START].view(np.uint64)) + ((times[DURATION] << 24) + sound).view(np.uint64))
+    return f"{int(mixed.sum()):016x}{int(np.bitwise_xor.reduce(mixed * _MIXER)):016x}"
 
 
 def _lines(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pitches of all lines one after another, and the number of the line that each belongs to."""
-    drums = notes[:, PROGRAM] == DRUMS
-    if drums.any() and not drums.all():  # drums are compared only where there is nothing else
-        notes, tracks = notes[~drums], tracks[~drums]
-    step = max(ticks_per_quarter // 8, 1)
-    keys = ((notes[:, START] + step // 2) // step << 7) + 127 - notes[:, PITCH]  # within a 32nd is together, top note first
+    """Return the pitches of all lines one after another, and the number of the line that each belongs to.
+
+    Line 0 is the top of the whole, 1 its bottom if that is another line, 2 and more the tops of the tracks.
+    """
+    step = max(ticks_per_quarter // 8, 1)  # what starts within a 32nd is together; top note first
+    keys = ((notes[:, START] + step // 2) // step << 7) + (127 - notes[:, PITCH])
+    pitched = notes[:, PROGRAM] != DRUMS
+    if pitched.any() and not pitched.all():  # drums are compared only where there is nothing else
+        keys, tracks = keys[pitched], tracks[pitched]
     whole = np.sort(keys)
-    cuts = np.flatnonzero(whole[1:] >> 7 != whole[:-1] >> 7)
-    top, bottom = whole[np.append(0, cuts + 1)], whole[np.append(cuts, len(whole) - 1)]
-    lines = [top, bottom] if len(top) < len(whole) else [top]
+    new = _changes(whole >> 7)
+    lines = [whole[new[:-1]]]
+    if len(lines[0]) < len(whole):
+        lines.append(whole[new[1:]] + (1 << 40))
     if len(tracks) and tracks[0] != tracks[-1]:
-        keys = np.sort(keys + (tracks << 40))
-        lines.append(keys[np.append(0, np.flatnonzero(keys[1:] >> 7 != keys[:-1] >> 7) + 1)] + (2 << 40))
-    number = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+        keys = np.sort(keys + (tracks + 2 << 40))
+        lines.append(keys[_changes(keys >> 7)[:-1]])
     together = np.concatenate(lines)
-    return 127 - (together & 127), np.maximum(number, together >> 40)
+    return 127 - (together & 127), together >> 40
+
+
+def _changes(numbers: np.ndarray) -> np.ndarray:
+    """Tell which numbers differ from the one before; one longer, first and last True, so that [1:] tells of the one after."""
+    new = np.ones(len(numbers) + 1, bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=new[1:-1])
+    return new
 
 
 def _runs(intervals: np.ndarray) -> np.ndarray:
     """Return the hashed run of INTERVALS that begins at each of some intervals: uint64 (intervals - INTERVALS + 1,)."""
-    intervals = intervals.astype(np.uint64)
+    intervals = intervals.view(np.uint64)
     twos = intervals[:-1] * _MIXER + intervals[1:]
     fours = twos[:-2] * _POWERS[2] + twos[2:]
     return (fours[:-5] * _POWERS[4] + fours[4:-1]) * _MIXER + intervals[8:]
@@ -99,8 +110,9 @@ def _runs(intervals: np.ndarray) -> np.ndarray:
 
 def _turns(intervals: np.ndarray) -> np.ndarray:
     """Count in the run that begins at each interval those that repeat neither of the two before them."""
-    new = (intervals[2:] != intervals[1:-1]) & (intervals[2:] != intervals[:-2])
-    so_far = np.append(0, np.cumsum(new))
+    changed = intervals[1:] != intervals[:-1]
+    so_far = np.zeros(len(intervals) - 1, np.int16)  # a difference of two counts is right even where they overflow
+    (changed[1:] & (intervals[2:] != intervals[:-2])).cumsum(dtype=np.int16, out=so_far[1:])
     return so_far[INTERVALS - 2:] - so_far[:len(so_far) - INTERVALS + 2]
 
 
@@ -115,8 +127,12 @@ def _whole(runs: np.ndarray) -> np.ndarray:
 
 def _mix(numbers: np.ndarray) -> np.ndarray:
     """Stir the bits of uint64 numbers, so that near ones get far (after the finalizer of Steele et al., SplitMix, 2014)."""
-    numbers = (numbers ^ (numbers >> np.uint64(31))) * _MIXER + _MIXER
-    return numbers ^ (numbers >> np.uint64(29))
+    stirred = numbers >> np.uint64(31)
+    stirred ^= numbers
+    stirred *= _MIXER
+    stirred += _MIXER
+    stirred ^= stirred >> np.uint64(29)
+    return stirred
 
 
 def groups(table: np.ndarray, owners: np.ndarray, pieces: int) -> np.ndarray:

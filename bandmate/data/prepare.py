@@ -55,16 +55,17 @@ class Summary:
         return "\n".join([*lines, *(f"  {count:6} {reason}" for reason, count in self.rejected.items())])
 
 
-def prepare(sources: list[str], out: str | Path, codec: str = "bars", *, filters: Filters | None = None,
+def prepare(sources: list[str], out: str | Path, codec: str | Codec = "bars", *, filters: Filters | None = None,
             workers: int | None = None, progress: Progress = lambda done, total: None) -> Summary:
     """Make training data of music files, folders, archives or the word `bach`, in the folder ``out``.
 
-    ``workers`` is the number of processes, by default one a core. Run again after a stop, it goes on where it was.
+    ``codec`` is the name of one, which then learns its words (styles, composers) from this music, or that of a model which
+    is to learn more. ``workers`` is the number of processes, by default one a core. Run again after a stop, it goes on where it was.
     Raises UserError for missing or empty sources, a corpus without anything usable, or an ``out`` that cannot be
     written or holds something else.
     """
     sources, out, filters = [str(source) for source in sources], Path(out), filters or Filters()
-    listing = _list(sources, _codec_class(codec), filters)
+    listing = _list(sources, codec, filters)
     _claim(out, listing)
     if (out / "manifest.json").exists():
         return Summary(out, listing.count, json.loads((out / "manifest.json").read_text(encoding="utf-8")))
@@ -90,7 +91,7 @@ def _codec_class(name: str) -> type[Codec]:
     return CODECS[name]
 
 
-def _list(named: list[str], kind: type[Codec], filters: Filters) -> _Listing:
+def _list(named: list[str], wanted: str | Codec, filters: Filters) -> _Listing:
     """Go through all names once: labels, vocabulary, count."""
     sources.check(named)
     librarian, digest, count = Librarian(), hashlib.sha256(), 0
@@ -100,11 +101,16 @@ def _list(named: list[str], kind: type[Codec], filters: Filters) -> _Listing:
         count += 1
     if not count:
         raise UserError(f"there are no files in {', '.join(map(repr, named))}; music files were expected; name another source")
-    vocabulary = librarian.vocabulary()
-    names = {"styles": vocabulary.styles(), "composers": vocabulary.composers()}
-    codec = kind(kind.Config(**{name: value for name, value in names.items() if name in kind.Config.model_fields}))
+    codec = wanted if isinstance(wanted, Codec) else _fresh_codec(_codec_class(wanted), librarian)
     digest.update(repr((arrays.FORMAT, codec.name, codec.config, filters)).encode())
     return _Listing(librarian, codec, count, digest.hexdigest())
+
+
+def _fresh_codec(kind: type[Codec], librarian: Librarian) -> Codec:
+    """Return a codec that knows the styles and composers of the music."""
+    vocabulary = librarian.vocabulary()
+    names = {"styles": vocabulary.styles(), "composers": vocabulary.composers()}
+    return kind(kind.Config(**{name: value for name, value in names.items() if name in kind.Config.model_fields}))
 
 
 def _claim(out: Path, listing: _Listing) -> None:

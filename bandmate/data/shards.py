@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import json
 import multiprocessing
 import os
@@ -147,6 +148,8 @@ def _encode(job: Job, entry: Entry, data: bytes, labels: Labels) -> Encoded | Re
 
 def _add(labels: Labels, said: Labels) -> Labels:
     """Add what a score says about itself to what its catalogue or folders say. Its title is better than a file name."""
+    if not said.model_fields_set:
+        return labels
     own = {name: value for name, value in said.model_dump().items() if value and (name == "title" or not getattr(labels, name))}
     return labels.replace(**own) if own else labels
 
@@ -174,7 +177,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         faulthandler.cancel_dump_traceback_later()
         return
-    before = signal.signal(signal.SIGPROF, _too_slow)
+    _listen()
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds * PATIENCE)  # its signal ends a process that has no handler for it
     try:
@@ -182,7 +185,11 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGPROF, before)
+
+
+@functools.cache  # once a process: it takes longer than one would think
+def _listen() -> None:
+    signal.signal(signal.SIGPROF, _too_slow)
 
 
 def _too_slow(*_: object) -> None:

@@ -88,10 +88,12 @@ class Filters(Settings):
     def check(self, piece: Piece, notes: np.ndarray | None = None) -> Rejection | None:
         """Judge a piece; None means that it is good to use. ``notes`` is its note table, if that is at hand."""
         notes = note_table(piece) if notes is None else notes
-        count, pitched = len(notes), int((notes[:, PROGRAM] != DRUMS).sum())
+        count = len(notes)
         if not count:
             return Rejection("no notes", "at least one note")
-        if count < self.min_notes or pitched < self.min_pitched_notes:
+        if count < max(self.min_notes, self.min_pitched_notes) or (self.min_pitched_notes and (
+                np.count_nonzero(notes[:, PROGRAM] != DRUMS) < self.min_pitched_notes)):
+            pitched = np.count_nonzero(notes[:, PROGRAM] != DRUMS)
             return Rejection("too few notes", f"{count} notes, {pitched} of them pitched; "
                                               f"at least {self.min_notes} and {self.min_pitched_notes}")
         if self.max_notes and count > self.max_notes:
@@ -100,8 +102,9 @@ class Filters(Settings):
 
     def _check_pace(self, piece: Piece, notes: np.ndarray) -> Rejection | None:
         tick_s = 60 / mean_tempo(piece) / piece.ticks_per_quarter
-        span = int(notes[:, START].max() - notes[:, START].min())
-        seconds, gap = int((notes[:, START] + notes[:, DURATION]).max()) * tick_s, span / max(len(notes) - 1, 1) * tick_s
+        start = notes[:, START]
+        seconds = int((start + notes[:, DURATION]).max()) * tick_s
+        gap = int(start.max() - start.min()) / max(len(notes) - 1, 1) * tick_s
         if self.max_seconds and seconds > self.max_seconds:
             return Rejection("too long", f"{seconds:.0f} seconds; at most {self.max_seconds:g}")
         if self.max_mean_gap_s and gap > self.max_mean_gap_s:

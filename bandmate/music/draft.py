@@ -102,10 +102,10 @@ class Draft:
         for track in piece.tracks:
             lines = self.write[:, DRUM_CLASS if track.is_drum else class_of(track.program)]
 
-            def stays(event: symusic.Note | symusic.PitchBend | symusic.Pedal, lines: np.ndarray = lines) -> bool:
+            def stays(event: symusic.Note | symusic.PitchBend, lines: np.ndarray = lines) -> bool:
                 return not lines[max(int(np.searchsorted(ticks, event.time, side="right")) - 1, 0)]
 
-            for name in ("notes", "pitch_bends", "pedals"):
+            for name in ("notes", "pitch_bends"):
                 setattr(track, name, type(getattr(track, name))([event for event in getattr(track, name) if stays(event)]))
 
     def _track(self, piece: Piece, family: int) -> symusic.Track:

@@ -57,7 +57,7 @@ def note_table(piece: Piece) -> np.ndarray:
 
 def track_numbers(piece: Piece) -> np.ndarray:
     """Return the number of the track that each note of the note table stands in: int64 (N,)."""
-    return np.repeat(np.arange(len(piece.tracks)), [len(track.notes) for track in piece.tracks])
+    return np.arange(len(piece.tracks)).repeat([len(track.notes) for track in piece.tracks])
 
 
 def tidy(notes: np.ndarray) -> np.ndarray:
