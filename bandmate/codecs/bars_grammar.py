@@ -19,9 +19,9 @@ from bandmate.codecs.codec import Grammar
 from bandmate.music.character import VELOCITY_STEP
 from bandmate.music.draft import Draft
 from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, mean_tempo, tidy
-from bandmate.music.instruments import DRUM_CLASS
+from bandmate.music.instruments import CLASSES, DRUM_CLASS
 from bandmate.music.request import Request
-from bandmate.music.theory import find_key, parse_key, parse_metre
+from bandmate.music.theory import find_key, parse_key, parse_metre, pitch_name
 from bandmate.piece import Piece
 from bandmate.settings import UserError, nearest
 
@@ -52,6 +52,7 @@ class _Row:
         self.ends: dict[int, int] = {}  # the step at which each voice (an id of "what") falls silent
         self.onset: dict[int, tuple[int, list[int]]] = {}  # where each class played last, and which pitches
         self.before: dict[int, np.ndarray] = {}  # the pitches of each class's onset before this position
+        self.playing = np.ones(DRUM_CLASS + 1, bool)  # the classes that play in this bar
         self.bass_from = -1  # the position of the chord under which the bass has played last
         self.allow(table)
         self.done = False
@@ -86,12 +87,13 @@ class BarsGrammar(Grammar):
         forced = next((n for n, slot in enumerate(self.slots) if isinstance(slot, int)), len(self.slots))
         self.prompt = np.array(self.slots[:forced] if draft is None else [], np.int16).reshape(-1, 3)
         self.todo = self.plan.todo
+        self.given = draft.on_grid(b.STEPS_PER_QUARTER)[0][~draft.written] if draft else np.zeros((0, 5), np.int64)
         self.rows = [_Row(required, self.limits.table) for _ in range(rows)]
         self.variations = [Variation(request, self.limits.table, n) for n in range(rows)] if request.task == "vary" else []
         self.past = Past(self.plan.bars, rows) if request.fresh else None
         for row in self.rows:
             row.slot = len(self.slots) if draft else forced
-            self._remember_given(row)
+            self._remember_given(row, self.todo[0])
 
     def _new(self, request: Request) -> tuple[Plan, dict[int, int] | None, bool | None, set[int]]:
         metre = parse_metre(request.metre)
@@ -131,17 +133,26 @@ class BarsGrammar(Grammar):
             rows.append(loud(round(first + (last - first) * at / max(len(self.plan.todo), 1)), last))
         return rows
 
-    def _remember_given(self, row: _Row) -> None:
-        """Note what is given that bears upon what may be written: voices that sound on, and the last pitches of parts."""
-        if self.draft is None:
-            return
-        notes, starts = self.draft.on_grid(b.STEPS_PER_QUARTER)
-        first = starts[self.todo[0].number]
-        for start, duration, pitch, _, family in notes[~self.draft.written & (notes[:, START] < first)].tolist():
+    def _remember_given(self, row: _Row, bar: Bar) -> None:
+        """Note what is given before a run that begins with ``bar`` and bears upon it: what sounds on, and the last pitches."""
+        for start, duration, pitch, _, family in self.given[self.given[:, START] < bar.start].tolist():
             what = b.NOTES + family * 128 + pitch
             row.ends[what] = max(row.ends.get(what, 0), start + duration)
             at, pitches = row.onset.get(family, (-1, []))
-            row.onset[family] = (start, [pitch]) if start > at else (at, [*pitches, pitch])
+            if start >= at:
+                row.onset[family] = (start, [pitch] if start > at else [*pitches, pitch])
+        self._check_leaps(row)
+
+    def _check_leaps(self, row: _Row) -> None:
+        """See that each part can go on from what it played last."""
+        for family, limit in self.limits.leaps.items():
+            pitches = row.last_onset().get(family)
+            if pitches is None or not any(bar.parts[family] for bar in self.todo):
+                continue
+            near = np.abs(np.flatnonzero(self.limits.table[family])[:, None] - pitches) <= limit
+            if not near.any():
+                raise UserError(f"{CLASSES[family]} plays {pitch_name(int(pitches[0]))} before, from where a leap of at most "
+                                f"{limit} semitones does not reach what the range and the key allow; widen one of them")
 
     # What may come next
 
@@ -192,7 +203,7 @@ class BarsGrammar(Grammar):
         if self.limits.plain:
             places[row.position + (row.notes > 0 and row.what >= row.highest):] = row.highest > 0
         else:
-            places[row.position:] = self.limits.places(bar, row.ends, row.last_onset(), row.bass_from)[row.position:]
+            places[row.position:] = self.limits.places(bar, row.playing, row.ends, row.last_onset(), row.bass_from)[row.position:]
             if row.notes and places[row.position]:
                 places[row.position] = self._notes(number, row, bar, row.position)[row.what + 1 - b.NOTES:].any()
         if self.past is not None:
@@ -208,7 +219,7 @@ class BarsGrammar(Grammar):
         else:
             before = row.before if position == row.position and row.notes else row.last_onset()
             due = bool(self.limits.chords) and row.bass_from != self.limits.harmony(bar).start_of[position]
-            notes = (self.limits.allowed(bar, position, row.ends, before, due) & row.table).ravel()
+            notes = self.limits.allowed(bar, row.playing, position, row.ends, before, due).ravel()
         if self.past is not None:
             notes = notes.copy()
             notes[[what - b.NOTES for what in self.past.completing(number, bar, position)]] = False
@@ -301,7 +312,9 @@ class BarsGrammar(Grammar):
         bar = self.todo[row.at]
         if row.at == 0 or self.todo[row.at - 1].first != bar.first:
             row.notes_in_run = 0
-        row.allow(self.limits.table & bar.parts[:, None] & self._named(row)[:, None])
+            self._remember_given(row, bar)
+        row.playing = bar.parts & self._named(row)
+        row.allow(self.limits.table & row.playing[:, None])
         row.bass_from = -1
         if row.at == len(self.todo) // 4:
             row.owed = set(row.silent)
@@ -314,7 +327,7 @@ class BarsGrammar(Grammar):
 
     def _named(self, row: _Row) -> np.ndarray:
         """Tell which classes the header names, where the model chose them: bool (17,)."""
-        if self.programs is not None:
+        if self.programs is not None or not row.chosen:
             return np.ones(DRUM_CLASS + 1, bool)
         return np.isin(np.arange(DRUM_CLASS + 1), sorted(row.chosen))
 

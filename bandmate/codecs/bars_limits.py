@@ -71,14 +71,15 @@ class Limits:
             self._bars[bar.number] = _Harmony(self, bar)
         return self._bars[bar.number]
 
-    def allowed(self, bar: Bar, position: int, voices: Voices, last: dict[int, np.ndarray], bass_due: bool) -> np.ndarray:
-        """Return which notes may start at a position of a bar: bool (17, 128).
+    def allowed(self, bar: Bar, parts: np.ndarray, position: int, voices: Voices, last: dict[int, np.ndarray],
+                bass_due: bool) -> np.ndarray:
+        """Return which notes of some classes, ``parts`` (17,), may start at a position of a bar: bool (17, 128).
 
         ``last`` holds the pitches of each class's onset before this one; ``bass_due`` says that the bass has not played
         under the chord of this position yet.
         """
         harmony = self.harmony(bar)
-        table = harmony.tables[harmony.kinds[position]] & bar.parts[:, None]
+        table = harmony.tables[harmony.kinds[position]] & parts[:, None]
         if bass_due:
             table = table.copy()
             table[BASS] &= harmony.bass_of(position)
@@ -101,15 +102,15 @@ class Limits:
         ends = sorted(end for what, end in voices.items() if (what - b.NOTES) // 128 == family)
         return ends[-limit] if len(ends) >= limit else 0
 
-    def places(self, bar: Bar, voices: Voices, last: dict[int, np.ndarray], bass_from: int) -> np.ndarray:
-        """Tell at which positions of a bar any note may start: bool (steps,). ``bass_from`` is the first position of the
+    def places(self, bar: Bar, parts: np.ndarray, voices: Voices, last: dict[int, np.ndarray], bass_from: int) -> np.ndarray:
+        """Tell at which positions of a bar some classes may start a note: bool (steps,). ``bass_from`` is the first position of the
         chord under which the bass has played last, or -1."""
         harmony = self.harmony(bar)
         playing = np.zeros((len(harmony.kinds), len(CLASSES)), bool)
         for kind, start in harmony.starts:
             due = start != bass_from and bool(self.chords)
             first = int(np.argmax((harmony.kinds == kind) & (harmony.chord_starts == start)))
-            table = harmony.tables[kind] & bar.parts[:, None]
+            table = harmony.tables[kind] & parts[:, None]
             if due:
                 table = table.copy()
                 table[BASS] &= harmony.bass_of(first)

@@ -60,9 +60,9 @@ def prepare(sources: list[str], out: str | Path, codec: str | Codec = "bars", *,
     """Make training data of music files, folders, archives or the word `bach`, in the folder ``out``.
 
     ``codec`` is the name of one, which then learns its words (styles, composers) from this music, or that of a model which
-    is to learn more. ``workers`` is the number of processes, by default one a core. Run again after a stop, it goes on where it was.
-    Raises UserError for missing or empty sources, a corpus without anything usable, or an ``out`` that cannot be
-    written or holds something else.
+    is to learn more. ``workers`` is the number of processes, by default one a core. Run again after a stop, it goes on
+    where it was. Raises UserError for missing or empty sources, a corpus without anything usable, or an ``out`` that
+    cannot be written or holds something else.
     """
     sources, out, filters = [str(source) for source in sources], Path(out), filters or Filters()
     listing = _list(sources, codec, filters)

@@ -60,7 +60,7 @@ class Chord:
 
     name: str  # as it was written
     root: int
-    tones: tuple[int, ...]  # root first; the bass is one of them
+    tones: tuple[int, ...]  # from the root upwards; the bass is one of them
     bass: int
     scale: tuple[int, ...]  # sorted; all tones are in it
 
@@ -77,7 +77,7 @@ def parse_chord(text: str) -> Chord:
         raise UserError(f"'{name}' is not a chord; chords look like 'Am', 'F#m7b5', 'Bbmaj7' or 'C/E'; {_meant(name)}")
     root = _pitch_class(match[1])
     bass = _pitch_class(match[7]) if match[7] else root
-    intervals = tuple(dict.fromkeys([*intervals, (bass - root) % 12]))
+    intervals = tuple(sorted({*intervals, (bass - root) % 12}))
     return Chord(name, root, tuple((root + step) % 12 for step in intervals), bass,
                  tuple(sorted((root + step) % 12 for step in _scale(intervals))))
 
@@ -130,8 +130,8 @@ def _scale(intervals: tuple[int, ...]) -> set[int]:
 
 def _meant(name: str) -> str:
     """Say which chord a misspelt symbol was probably meant to be."""
-    if name[:1] in ("H", "h"):
-        return f"the German H is B here; did you mean '{'B' + name[1:]}'?"
+    if re.search(r"^[Hh]|/[Hh]", name):
+        return f"the German H is B here; did you mean '{re.sub('[Hh]', 'B', name)}'?"
     if len(name) == 1 and name in "abcdefg":
         return f"did you mean '{name.upper()}' or '{name.upper()}m'?"
     english = name.replace("dom", "").replace("sharp", "#").replace("flat", "b")

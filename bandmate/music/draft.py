@@ -131,7 +131,8 @@ def _bars(piece: Piece) -> tuple[np.ndarray, int]:
     bars, end = lay_bars(piece, piece.ticks_per_quarter, last)
     if len(bars) > MOST_BARS:
         raise UserError(f"the piece has {len(bars)} bars; at most {MOST_BARS} can be worked on; cut it into movements")
-    return bars.astype(np.int64), end
+    cuts = [mark.time for mark in piece.time_signatures if bars[-1, 0] < mark.time < end]  # where the last note has ended
+    return bars.astype(np.int64), min([end, *cuts])
 
 
 def _lengthen(request: Request, prompt: Piece, bars: np.ndarray, end: int) -> tuple[Piece, np.ndarray, int]:

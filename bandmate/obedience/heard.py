@@ -73,7 +73,8 @@ class Heard:
                 end = at + length if stop is None else min(at + length, stop)
                 bars.append(Bar(at, end, numerator, denominator))
                 at = end
-        return bars
+        cuts = [mark[0] for mark in self.metres if bars[-1].start < mark[0] < bars[-1].end]
+        return [*bars[:-1], bars[-1]._replace(end=min([bars[-1].end, *cuts]))]
 
 
 def bar_length(quarter: int, numerator: int, denominator: int) -> int:

@@ -24,7 +24,7 @@ KEYS = tuple(f"{tonic} {mode}" for tonic in ("C", "Db", "D", "Eb", "E", "F", "F#
 ROOTS = ("C", "C#", "Db", "D", "Eb", "E", "F", "F#", "Gb", "G", "Ab", "A", "Bb", "B")
 LONGEST = 8  # bars to write, so that a trial is over soon
 
-Write = Callable[[Request, Piece | None], list[Piece]]
+Write = Callable[[Request, "Piece | None"], "list[Piece]"]
 """A composer: pieces for a request and a prompt, UserError for a request that it refuses."""
 
 

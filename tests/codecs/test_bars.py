@@ -17,7 +17,9 @@ from music_made_here import (
 )
 
 from bandmate.codecs import bars as b
-from bandmate.codecs.bars import Bars, BarsConfig, left_index, transpose
+from bandmate.codecs.bars import Bars, BarsConfig, left_index
+from bandmate.codecs.bars_lessons import lesson, transpose
+from bandmate.codecs.codec import Variety
 from bandmate.music.grid import to_grid
 from bandmate.music.request import Request
 from bandmate.piece import DRUMS, Labels
@@ -28,7 +30,7 @@ def test_one_note_in_words():
     codec = Bars()
     assert codec.words(codec.encode(one_note())) == [
         "begin", "has_drums no", "part piano:acoustic grand piano", "metre 4/4", "key C major", "tempo 123", "length 1 left",
-        "music", "bar 1 left 4/4", "0/24 piano C4 length24 velocity90", "end"]
+        "music", "bar0 1 left 4/4", "0/24 piano C4 length24 velocity90", "end"]
 
 
 def test_ids_fit_the_vocabularies():
@@ -53,8 +55,8 @@ def test_header_says_what_is_known():
 
 def test_bars_count_down_and_name_their_metre():
     words = Bars().words(Bars().encode(changing_metre()))
-    assert [word for word in words if word.startswith("bar ")] == [
-        "bar 5 left 4/4", "bar 4 left 3/4", "bar 3 left 3/4", "bar 2 left 6/8", "bar 1 left 4/4"]
+    assert [word for word in words if word.startswith("bar")] == [
+        "bar0 5 left 4/4", "bar1 4 left 3/4", "bar2 3 left 3/4", "bar3 2 left 6/8", "bar4 1 left 4/4"]
     marks = Bars().decode(Bars().encode(changing_metre())).time_signatures
     assert [(mark.time // 480, mark.numerator, mark.denominator) for mark in marks] == [
         (0, 4, 4), (4, 3, 4), (10, 6, 8), (13, 4, 4)]
@@ -63,7 +65,7 @@ def test_bars_count_down_and_name_their_metre():
 def test_empty_bars_stay():
     piece = piece_of({0: [(0, 1, 60, 90), (12, 1, 62, 90)]})
     assert table(Bars().decode(Bars().encode(piece))) == table(piece)
-    assert (Bars().encode(piece)[:, 0] == b.BAR).sum() == 4
+    assert b.bar_lines(Bars().encode(piece)[:, 0]).sum() == 4
 
 
 def test_pickups_and_triplets_are_exact():
@@ -81,7 +83,7 @@ def test_round_trip(piece):
 def test_a_bar_cut_short_takes_a_metre_of_its_length():
     piece = piece_of({0: [(0, 1, 60, 90), (2, 1, 62, 90), (6, 1, 64, 90)]}, {0: (4, 4), 2: (3, 4)})
     words = Bars().words(Bars().encode(piece))
-    assert [word.rsplit(maxsplit=1)[1] for word in words if word.startswith("bar ")] == ["2/4", "3/4", "3/4"]
+    assert [word.rsplit(maxsplit=1)[1] for word in words if word.startswith("bar")] == ["2/4", "3/4", "3/4"]
     assert table(Bars().decode(Bars().encode(piece))) == table(piece)
 
 
@@ -126,7 +128,7 @@ def test_any_ids_decode(rows):
 def test_a_last_bar_that_only_a_tail_reaches_is_kept_if_the_tail_can_be_written():
     for tail, bars in ((0.5, 2), (1 / 24, 1)):  # 4 1/24 quarters are written as 4
         ids = Bars().encode(piece_of({0: [(0, 4 + tail, 60, 90)]}))
-        assert (ids[:, 0] == b.BAR).sum() == bars
+        assert b.bar_lines(ids[:, 0]).sum() == bars
         assert (Bars().encode(Bars().decode(ids)) == ids).all()
 
 
@@ -151,7 +153,7 @@ def test_windows_start_with_the_header_at_a_bar_line():
         window = codec.window(ids, 100, start)
         assert len(window) <= 100
         assert (window[:head] == ids[:head]).all()
-        assert window[head, 0] == b.BAR
+        assert b.bar_lines(window[head, 0])
     assert codec.window(ids, 100, 0.0)[head + 1:].tolist() == ids[head + 1:100].tolist()
     assert codec.window(ids, 100, 1.0)[-1, 0] == b.END
     assert codec.given(ids).sum() == head
@@ -183,14 +185,51 @@ def test_transposition_gives_twelve_keys_and_leaves_drums():
     assert (transpose(high, 1) == high).all()
 
 
-def test_augmenting_drops_header_fields_but_no_music():
-    codec = Bars(BarsConfig(keep_header=0.5))
-    ids, random = codec.encode(band(32)), np.random.default_rng(0)
+def test_lessons_drop_header_fields_but_no_music():
+    ids, random = Bars().encode(band(32)), np.random.default_rng(0)
     lengths = set()
     for _ in range(20):
-        varied = codec.augment(codec.window(ids, 200, 0.5), random)
-        assert varied[0, 0] == b.BEGIN
-        assert (varied[:, 0] == b.MUSIC).sum() == 1
-        assert codec.is_note(varied).sum() == codec.is_note(codec.window(ids, 200, 0.5)).sum()
-        lengths.add(int(codec.given(varied).sum()))
+        window = lesson(ids, 200, random, Variety(keep_header=0.5, tasks=0))
+        assert window[0, 0] == b.BEGIN
+        assert (window[:, 0] == b.MUSIC).sum() == 1
+        assert len(window) <= 200
+        lengths.add(int(Bars().given(window).sum()))
     assert len(lengths) > 2
+
+
+@given(any_piece(24), st.integers(0, 2**32))
+def test_a_task_gives_each_note_once(piece, seed):
+    """What is given and what is to be written are the window's bars, each note in one of the two."""
+    ids = Bars().encode(piece)
+    window = lesson(ids, 4096, np.random.default_rng(seed), Variety(transpose=0, keep_header=1, tasks=1))
+    assert len(window) <= 4096
+    if not (window[:, 0] == b.GIVEN).any():
+        assert not (window[:, 0] == b.WRITE).any()
+        return
+    first, last = int(np.argmax(window[:, 0] == b.GIVEN)), int(np.argmax(window[:, 0] == b.MUSIC))
+    assert window[-1, 0] == b.END
+    notes = sorted(map(tuple, np.concatenate([named(window[first:last]), named(window[last:])]).tolist()))
+    assert notes == sorted(map(tuple, named(ids).tolist()))
+    written = {family for family in (window[window[:, 0] == b.WRITE, 1] - b.NOTES) // 128}
+    given_lines = window[first:last][b.bar_lines(window[first:last, 0])]
+    for row in named(window[last:]):
+        if row[1] in given_lines[:, 1].tolist():  # in a bar of which a part is given, only the parts to write are written
+            assert (row[3] - b.NOTES) // 128 in written
+
+
+def named(rows):
+    """Put the bar line's ids (number, left, metre) before each note of some rows."""
+    lines = b.bar_lines(rows[:, 0])
+    notes = rows[:, 0] >= b.POSITION
+    return np.column_stack([rows[lines][(np.cumsum(lines) - 1)[notes]][:, :2], rows[notes]])
+
+
+def test_the_character_of_a_window_is_measured_in_what_is_to_be_written():
+    ids = Bars().encode(band(8))
+    seen = set()
+    for seed in range(200):
+        window = lesson(ids, 4096, np.random.default_rng(seed), Variety(transpose=0, tasks=0))
+        seen |= {word for word in Bars().words(window) if word.split()[0] in ("density", "busyness", "polyphony", "tessitura",
+                                                                              "loudness")}
+    whole = {"density 3", "busyness 3", "polyphony 5", "tessitura 6", "loudness 6 to 6"}
+    assert whole <= seen

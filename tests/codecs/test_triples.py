@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from music_made_here import any_piece, any_request, band, check_answer, drums_only, one_note, pickup, piece_of, table, walk
 
+from bandmate.codecs.codec import Variety
 from bandmate.codecs.triples import COUNTER, IDS, OUTRO, Triples, TriplesConfig, how, milliseconds, transpose
 from bandmate.codecs.triples_groups import DRUM_GROUP, GROUPS, group_of
 from bandmate.music.grid import to_grid
@@ -199,7 +200,7 @@ def test_transposition_gives_twelve_keys_and_leaves_drums():
     assert all((key[drums] == ids[drums]).all() for key in keys)
     high = codec.encode(one_note(127))
     assert (transpose(high, 1) == high).all()
-    assert codec.augment(ids, np.random.default_rng(0)).shape == ids.shape
+    assert codec.lesson(ids, len(ids), np.random.default_rng(0), Variety()).shape == ids.shape
 
 
 def test_words():
