@@ -103,8 +103,10 @@ class Limits:
         return ends[-limit] if len(ends) >= limit else 0
 
     def places(self, bar: Bar, parts: np.ndarray, voices: Voices, last: dict[int, np.ndarray], bass_from: int) -> np.ndarray:
-        """Tell at which positions of a bar some classes may start a note: bool (steps,). ``bass_from`` is the first position of the
-        chord under which the bass has played last, or -1."""
+        """Tell at which positions of a bar some classes may start a note: bool (steps,).
+
+        ``bass_from`` is the first position of the chord under which the bass has played last, or -1.
+        """
         harmony = self.harmony(bar)
         playing = np.zeros((len(harmony.kinds), len(CLASSES)), bool)
         for kind, start in harmony.starts:

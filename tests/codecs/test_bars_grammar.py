@@ -52,7 +52,7 @@ def test_music_as_encoded_is_allowed(piece):
     metre = METRES[int(ids[ids[:, 0] == b.METRE, 2][0]) - b.METRE_AT]
     grammar = codec.grammar(Request(bars=int(b.bar_lines(ids[:, 0]).sum()), metre="{}/{}".format(*metre)), 1)
     [row] = grammar.rows
-    row.slot = len(grammar.slots)
+    row.header.slot = len(row.header.slots)
     for step in ids[ids[:, 0] != b.PAD][int(codec.given(ids).sum()):]:
         for field in range(2):
             assert grammar.mask(field, step[None])[0, step[field]]
