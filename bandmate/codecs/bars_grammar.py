@@ -93,8 +93,12 @@ class BarsGrammar(Grammar):
         ending = b.END if self._ends_run(row) else self.todo[row.at + 1].line[0]
         places = into[b.POSITION:b.POSITION + min(bar.steps, b.POSITIONS)]
         if self.variations:
-            self.variations[number].when(row.position, row.what, row.highest, places)
-            into[ending] = self.variations[number].complete
+            variation = self.variations[number]
+            variation.when(row.position, row.what, row.highest, places)
+            for position in np.flatnonzero(places).tolist():
+                if any(end > bar.start + position for _, end in row.held):
+                    places[position] = variation.can_play(position, self._notes(number, row, bar, position))
+            into[ending] = variation.complete
             if not into.any():
                 into[ending] = True
             return
@@ -103,7 +107,7 @@ class BarsGrammar(Grammar):
         last = row.at == len(self.todo) - 1
         whole = self.draft is None or self.request.task == "continue"
         silent = not row.notes and whole and ((row.at == 0 and self.draft is None) or (
-            last and max(row.ends.values(), default=0) <= bar.start))
+            last and row.sounds_until <= bar.start))
         silent |= self._ends_run(row) and not row.notes_in_run
         into[ending] = not ((row.owed or silent) and places.any())
 
@@ -155,7 +159,7 @@ class BarsGrammar(Grammar):
             if position == row.position and row.notes:
                 notes[:row.what + 1 - b.NOTES] = False
             if self.variations:
-                self.variations[number].what(position, notes)
+                self.variations[number].what(position, row.what if position == row.position and row.notes else 0, notes)
                 return
             owed = [family for family in sorted(row.owed) if notes[family * 128:family * 128 + 128].any()]
             if owed:
@@ -230,6 +234,7 @@ class BarsGrammar(Grammar):
         row.position, row.what, row.notes, row.notes_in_run = position, what, row.notes + 1, row.notes_in_run + 1
         start = bar.start + position
         row.ends[what] = start + int(b.DURATIONS[(how - 1) // b.VELOCITIES])
+        row.sounds_until = max(row.sounds_until, row.ends[what])
         at, pitches = row.onset.get(family, (-1, []))
         row.onset[family] = (start, [*pitches, pitch] if at == start else [pitch])
         if family == BASS and self.limits.chords:

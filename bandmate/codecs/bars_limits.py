@@ -132,8 +132,7 @@ class _Harmony:
         self.tables = [limits.table]
         self.chords: dict[int, Chord] = {}
         if limits.chords:
-            metre = b.METRES[bar.line[2] - b.METRE_AT]
-            strong = strong_beats(*metre, b.STEPS_PER_QUARTER)
+            strong = strong_beats(*bar.metre, b.STEPS_PER_QUARTER)
             names = limits.chords[bar.number % len(limits.chords)]
             self.tables = []
             for start, chord in spans(names, bar.steps, strong):

@@ -25,6 +25,7 @@ class Bar:
 
     number: int  # from the start of the piece
     line: tuple[int, int, int]  # its bar line
+    metre: tuple[int, int]  # as the piece has it; the bar line names the nearest that the codec knows
     start: int  # step of the piece
     steps: int
     parts: np.ndarray  # bool (17,): what is to be written
@@ -57,15 +58,16 @@ class Plan:
     def new(cls, count: int, metre: int) -> Plan:
         """Plan a new piece of ``count`` bars of one metre (an index into METRES)."""
         steps, everything, nothing = b.METRE_STEPS[metre], np.ones(len(CLASSES), bool), np.zeros((0, 3), np.int64)
-        return cls([Bar(number, line(number, count, metre), number * steps, steps, everything, nothing, nothing)
-                    for number in range(count)])
+        return cls([Bar(number, line(number, count, metre), b.METRES[metre], number * steps, steps, everything, nothing,
+                        nothing) for number in range(count)])
 
     @classmethod
     def of(cls, draft: Draft) -> Plan:
         """Plan what a draft asks for."""
         notes, starts = draft.on_grid(b.STEPS_PER_QUARTER)
-        bar = np.clip(np.searchsorted(starts, notes[:, START], side="right") - 1, 0, len(draft.bars) - 1)
-        rows = np.column_stack([np.clip(b.POSITION + notes[:, START] - starts[bar], b.POSITION, b.POSITION + b.POSITIONS - 1),
+        bar = np.maximum(np.searchsorted(draft.bars[:, 0], draft.notes[:, START], side="right") - 1, 0)
+        places = np.clip(notes[:, START] - starts[bar], 0, np.minimum(starts[bar + 1] - starts[bar], b.POSITIONS) - 1)
+        rows = np.column_stack([b.POSITION + places,
                                 b.NOTES + notes[:, PROGRAM] * 128 + notes[:, PITCH],
                                 b.how(notes[:, DURATION], np.clip(notes[:, VELOCITY], 1, 127))])
         bars = []
@@ -73,7 +75,7 @@ class Plan:
             steps = int(starts[number + 1] - starts[number])
             given, old = (ordered(rows[(bar == number) & (draft.written == stood)]) for stood in (False, True))
             bars.append(Bar(number, line(number, len(draft.bars), nearest_metre(numerator, denominator, steps)),
-                            int(starts[number]), steps, draft.write[number], given, old))
+                            (numerator, denominator), int(starts[number]), steps, draft.write[number], given, old))
         return cls(bars)
 
     def hear(self, header: np.ndarray, now: int, written: list[np.ndarray], room: int) -> tuple[np.ndarray, int]:

@@ -30,6 +30,7 @@ class Stream:
         self.played = dict.fromkeys(required, -1)  # the bar in which each class that was asked for played last
         self.owed: set[int] = set()  # classes that must play in this bar
         self.ends: dict[int, int] = {}  # the step at which each voice (an id of "what") falls silent
+        self.sounds_until = 0  # the step at which the last note written falls silent
         self.held: list[tuple[int, int]] = []  # voices that a given note holds, and until which step
         self.onset: dict[int, tuple[int, list[int]]] = {}  # where each class played last, and which pitches
         self.before: dict[int, np.ndarray] = {}  # the pitches of each class's onset before this position

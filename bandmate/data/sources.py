@@ -12,7 +12,7 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ BACH = "bach"
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 CATALOGUE = "catalogue.csv"
+SHELF_BYTES = 2**28
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, NotImplementedError,
             RuntimeError, ValueError)
 
@@ -54,6 +55,37 @@ class Entry:
         return self.content.read_bytes()
 
 
+Member = tuple[str, int, bytes | None, str]
+"""Name, size, bytes and trouble of a file in an archive."""
+
+
+class Shelf:
+    """Keeps what tar archives hold from one walk to the next, at most SHELF_BYTES: they unpack slowly, and only as a whole."""
+
+    def __init__(self, room: int = SHELF_BYTES) -> None:
+        self._room = room
+        self._kept: dict[Path, list[Member]] = {}
+
+    def put(self, path: Path, members: Iterator[Member]) -> Iterator[Member]:
+        """Yield the members of an archive, and keep them if there is room for all."""
+        kept, room = [], self._room
+        for member in members:
+            room -= len(member[2] or b"")
+            if room >= 0:
+                kept.append(member)
+            elif kept:
+                kept = []
+            yield member
+        if room >= 0:
+            self._kept[path], self._room = kept, room
+
+    def take(self, path: Path) -> list[Member] | None:
+        """Return the members of an archive, and make room for others; None if they are not here."""
+        kept = self._kept.pop(path, None)
+        self._room += sum(len(content or b"") for _, _, content, _ in kept or ())
+        return kept
+
+
 def check(sources: list[str]) -> None:
     """Raise UserError for a source that does not exist, or is no music file, folder or archive."""
     if not sources:
@@ -74,20 +106,21 @@ def check(sources: list[str]) -> None:
                             f"{' '.join(SUFFIXES + ARCHIVE_SUFFIXES)}")
 
 
-def walk(sources: list[str], content: bool = True, largest: int = 2**31) -> Iterator[Entry]:
+def walk(sources: list[str], content: bool = True, largest: int = 2**31, shelf: Shelf | None = None) -> Iterator[Entry]:
     """Yield every file of every source, in a fixed order.
 
-    With ``content`` False the entries of archives come without their bytes; what is no music, or over ``largest`` bytes,
-    always does. A damaged archive ends with an entry that says so in ``trouble``.
+    With ``content`` False the entries of archives may come without their bytes; what is no music, or over ``largest``
+    bytes, always does. A damaged archive ends with an entry that says so in ``trouble``. With a ``shelf`` a walk without
+    content makes the next one, with content, quicker.
     """
     for source in sources:
         path = Path(source)
         if source == BACH and not path.exists():
             yield from _bach()
         elif path.is_dir():
-            yield from _folder(path, content, largest)
+            yield from _folder(path, content, largest, shelf)
         elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
-            yield from _archive(path, path.name, content, largest)
+            yield from _archive(path, path.name, content, largest, shelf)
         else:
             yield Entry(path.name, path.name, path.parent, path.stem, path.stat().st_size, path)
 
@@ -102,7 +135,7 @@ def _bach() -> Iterator[Entry]:
         yield Entry(f"{BACH}/{path.name}", path.name, home, BACH, path.stat().st_size, path)
 
 
-def _folder(home: Path, content: bool, largest: int) -> Iterator[Entry]:
+def _folder(home: Path, content: bool, largest: int, shelf: Shelf | None) -> Iterator[Entry]:
     name = home.resolve().name
     closed: list[OSError] = []
     for folder, folders, files in os.walk(home, onerror=closed.append):
@@ -111,7 +144,7 @@ def _folder(home: Path, content: bool, largest: int) -> Iterator[Entry]:
             path = Path(folder, file)
             inside = _printable(path.relative_to(home).as_posix())
             if file.lower().endswith(ARCHIVE_SUFFIXES) and path.is_file():
-                yield from _archive(path, inside, content, largest)
+                yield from _archive(path, inside, content, largest, shelf)
             elif file == CATALOGUE:
                 continue
             elif not path.is_file():
@@ -123,12 +156,11 @@ def _folder(home: Path, content: bool, largest: int) -> Iterator[Entry]:
         yield Entry(inside, inside, home, name, 0, trouble=f"the folder cannot be read: {error.strerror}")
 
 
-def _archive(path: Path, name: str, content: bool, largest: int) -> Iterator[Entry]:
-    members = _zip(path, content, largest) if path.name.lower().endswith(".zip") else _tar(path, content, largest)
+def _archive(path: Path, name: str, content: bool, largest: int, shelf: Shelf | None) -> Iterator[Entry]:
     source = next(path.name[:-len(suffix)] for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True)
                   if path.name.lower().endswith(suffix))
     try:
-        for member, size, data, trouble in members:
+        for member, size, data, trouble in _members(path, content, largest, shelf):
             inside = _printable(member)
             if inside.rpartition("/")[2] != CATALOGUE:
                 yield Entry(f"{name}/{inside}", inside, path.parent, source, size, data, trouble)
@@ -136,7 +168,18 @@ def _archive(path: Path, name: str, content: bool, largest: int) -> Iterator[Ent
         yield Entry(name, "", path.parent, source, 0, trouble=f"damaged archive: {error or type(error).__name__}")
 
 
-def _tar(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, bytes | None, str]]:
+def _members(path: Path, content: bool, largest: int, shelf: Shelf | None) -> Iterable[Member]:
+    if path.name.lower().endswith(".zip"):
+        return _zip(path, content, largest)
+    if shelf is None:
+        return _tar(path, content, largest)
+    kept = shelf.take(path)
+    if not content:
+        return shelf.put(path, _tar(path, True, largest))
+    return _tar(path, True, largest) if kept is None else kept
+
+
+def _tar(path: Path, content: bool, largest: int) -> Iterator[Member]:
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header it has seen
@@ -147,7 +190,7 @@ def _tar(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, by
             yield member.name, member.size, handle.read() if handle else None, ""
 
 
-def _zip(path: Path, content: bool, largest: int) -> Iterator[tuple[str, int, bytes | None, str]]:
+def _zip(path: Path, content: bool, largest: int) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if member.is_dir():

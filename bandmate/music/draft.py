@@ -79,6 +79,9 @@ class Draft:
         """Put new notes (N, 5), in steps, where they belong; return the whole piece."""
         quarter = self.prompt.ticks_per_quarter
         starts = (new[:, START] * quarter + steps_per_quarter // 2) // steps_per_quarter
+        lines = self._steps(np.append(self.bars[:, 0], self.end), steps_per_quarter)
+        bar = np.clip(np.searchsorted(lines, new[:, START], side="right") - 1, 0, len(self.bars) - 1)
+        starts = np.maximum(starts, self.bars[bar, 0])  # a bar line may stand beside the grid
         ends = ((new[:, START] + new[:, DURATION]) * quarter + steps_per_quarter // 2) // steps_per_quarter
         piece = self.prompt.copy()
         self._clear(piece)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bandmate.data.sources import Entry, check, walk
+from bandmate.data.sources import Entry, Shelf, check, walk
 from bandmate.settings import UserError
 
 FILES = {"a.mid": b"one", "folk/b.mid": b"two!", "folk/c.txt": b"no music"}
@@ -91,6 +91,26 @@ def test_a_truncated_archive_gives_what_it_has(tmp_path):
     entries = list(walk([str(path)]))
     assert [entry.inside for entry in entries] == ["a.mid", ""]
     assert "damaged archive" in entries[-1].trouble
+
+
+def test_a_shelf_spares_unpacking_again(tmp_path):
+    path = tarred(tmp_path / "songs.tar", {"a.mid": b"one", "b.mid": b"three"})
+    shelf = Shelf()
+    listed = list(walk([str(path)], content=False, shelf=shelf))
+    assert [entry.inside for entry in listed] == ["a.mid", "b.mid"]
+    path.write_bytes(b"changed since")
+    assert contents(list(walk([str(path)], shelf=shelf))) == {"a.mid": b"one", "b.mid": b"three"}
+    assert "damaged" in next(walk([str(path)], shelf=shelf)).trouble  # kept only once
+
+
+def test_a_shelf_keeps_no_more_than_it_has_room_for(tmp_path):
+    first = tarred(tmp_path / "first.tar", {"a.mid": b"one", "b.mid": b"three"})
+    second = tarred(tmp_path / "second.tar", {"c.mid": b"four"})
+    names, shelf = [str(first), str(second)], Shelf(room=7)
+    assert len(list(walk(names, content=False, shelf=shelf))) == 3
+    assert shelf.take(first) is None
+    assert [content for _, _, content, _ in shelf.take(second)] == [b"four"]
+    assert contents(list(walk(names, shelf=shelf))) == {"a.mid": b"one", "b.mid": b"three", "c.mid": b"four"}
 
 
 def test_one_bad_member_does_not_spoil_a_zip(tmp_path):
