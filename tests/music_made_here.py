@@ -10,7 +10,6 @@ import pretty_midi
 import symusic
 from hypothesis import strategies as st
 
-from bandmate.codecs.codec import Grammar
 from bandmate.music.grid import note_table
 from bandmate.music.request import Request
 from bandmate.music.theory import parse_key, parse_metre, scale
@@ -90,33 +89,6 @@ def reopened(piece: Piece) -> tuple[mido.MidiFile, pretty_midi.PrettyMIDI]:
     """Write a piece as a MIDI file and open it with two other readers."""
     data = piece.dumps_midi()
     return mido.MidiFile(file=io.BytesIO(data)), pretty_midi.PrettyMIDI(io.BytesIO(data))
-
-
-def walk(grammar: Grammar, random: np.random.Generator, most_steps: int = 20_000) -> list[np.ndarray]:
-    """Draw streams of ids at random from what a grammar allows, each without the padding after its end.
-
-    Small ids are drawn more readily than large ones, how much more is drawn, too: so some walks are dense.
-    """
-    rows = len(grammar.done)
-    streams = [np.tile(grammar.prompt.astype(np.int64)[None], (rows, 1, 1))]
-    lengths = np.full(rows, streams[0].shape[1])
-    haste = random.choice([0, 4, 40])
-    for _ in range(most_steps):
-        if grammar.done.all():
-            break
-        lengths += ~grammar.done
-        chosen = np.zeros((rows, streams[0].shape[2]), np.int64)
-        for field in range(chosen.shape[1]):
-            mask = grammar.mask(field, chosen)
-            assert mask.any(axis=1).all(), f"nothing is allowed in field {field}"
-            draws = random.gumbel(size=mask.shape) - haste * np.arange(mask.shape[1]) / mask.shape[1]
-            chosen[:, field] = np.where(mask, draws, -np.inf).argmax(axis=1)
-        grammar.advance(chosen)
-        streams.append(chosen[:, None])
-    assert grammar.done.all(), "the music does not end"
-    assert grammar.progress == 1
-    ids = np.concatenate(streams, axis=1)
-    return [ids[row, :length] for row, length in enumerate(lengths)]
 
 
 @st.composite

@@ -146,3 +146,31 @@ class Codec(ABC):
     def lesson(self, ids: np.ndarray, length: int, random: np.random.Generator, variety: Variety) -> np.ndarray:
         """Cut a training window of at most ``length`` rows out of a piece, and vary it."""
         return self.window(ids, length, random.random())
+
+
+def stroll(grammar: Grammar, seed: int, most_steps: int = 50_000) -> list[np.ndarray]:
+    """Draw streams of ids at random from what a grammar allows, each without the padding after its end.
+
+    Small ids are drawn more readily than large ones, how much more is drawn, too: so some streams are dense. Raises
+    RuntimeError if the grammar leaves nothing to draw, or does not come to an end.
+    """
+    random = np.random.default_rng(seed)
+    rows = len(grammar.done)
+    streams = [np.tile(grammar.prompt.astype(np.int64)[None], (rows, 1, 1))]
+    lengths = np.full(rows, streams[0].shape[1])
+    haste = random.choice([0, 4, 40])
+    while not grammar.done.all():
+        if len(streams) > most_steps:
+            raise RuntimeError("the music does not end")
+        lengths += ~grammar.done
+        chosen = np.zeros((rows, streams[0].shape[2]), np.int64)
+        for field in range(chosen.shape[1]):
+            mask = grammar.mask(field, chosen)
+            if not mask.any(axis=1).all():
+                raise RuntimeError(f"nothing is allowed in field {field}")
+            draws = random.gumbel(size=mask.shape) - haste * np.arange(mask.shape[1]) / mask.shape[1]
+            chosen[:, field] = np.where(mask, draws, -np.inf).argmax(axis=1)
+        grammar.advance(chosen)
+        streams.append(chosen[:, None])
+    ids = np.concatenate(streams, axis=1)
+    return [ids[row, :length] for row, length in enumerate(lengths)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bandmate.commands.flags import make_app
+from bandmate.commands.screen import progress_bar
+from bandmate.music.request import Request
+from bandmate.piece import Piece
 from bandmate.settings import UserError
 
 
@@ -75,3 +79,56 @@ def speed() -> None:
         raise UserError(f"this benchmark needs the package '{error.name}', which is not installed; "
                         "install it with: pip install 'bandmate[dev]'") from None
     print(measure())
+
+
+@benchmark.command
+def obedience(*, model: str = "bands", requests: int = 200, learnt: int = 4, seed: int = 0) -> None:
+    """Measure how often a model does what it is asked: random requests of all tasks, checked by a reader of its own.
+
+    Printed are, for the controls that always hold, the share of pieces that obeyed; and how far the model follows the words
+    about character that it has learnt.
+
+    Example: `bandmate benchmark obedience --requests 1000`
+
+    Parameters
+    ----------
+    model:
+        A shipped model, the path of a .safetensors file, a run folder, or "chance": anything that may be drawn is as likely.
+    requests:
+        Number of random requests.
+    learnt:
+        Pieces for each level of each word; 0 leaves these out.
+    seed:
+        The same seed asks for the same.
+    """
+    from bandmate.obedience.learnt import follow
+    from bandmate.obedience.trials import trial
+    write = _chance() if model == "chance" else _composer(model)
+    with progress_bar("asking") as show:
+        report = trial(write, requests, seed, show)
+    print(report.table())
+    for control, prompt, request in report.failures[:20]:
+        print(f"  not obeyed: {control}, prompt {prompt or 'none'}: {request.model_dump(exclude_unset=True)}")
+    if learnt and model != "chance":
+        with progress_bar("listening") as show:
+            print("\n" + follow(lambda wish: write(Request(**wish), None)[0], learnt, show))
+
+
+def _composer(name: str) -> Callable[[Request, Piece | None], list[Piece]]:
+    """Return what lets a model answer requests."""
+    from bandmate.checkpoint import load
+    model = load(name)
+    return lambda request, prompt: model.generate(model.Options(**{name: getattr(request, name)
+                                                                   for name in request.model_fields_set}), prompt)
+
+
+def _chance() -> Callable[[Request, Piece | None], list[Piece]]:
+    """Return what answers requests by drawing anything that the grammar of `bars` allows."""
+    from bandmate.codecs.bars import Bars
+    from bandmate.codecs.codec import stroll
+    from bandmate.music.draft import Draft
+
+    def write(request: Request, prompt: Piece | None) -> list[Piece]:
+        grammar = Bars().grammar(request, 1, None if prompt is None else Draft.of(request, prompt))
+        return [grammar.piece(stream) for stream in stroll(grammar, request.seed)]
+    return write

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from bandmate.codecs.codec import Codec
-from bandmate.data import duplicates
+from bandmate.data import duplicates, licences
 from bandmate.music.files import whole_file
 from bandmate.settings import UserError
 
@@ -179,7 +179,8 @@ def _write_arrays(shards: Path, count: int, out: Path, codec: Codec, index: _Ind
                         sources[labels["source"], labels["licence"], name] += amount
                 number += 1
     listed = [{"source": source, "licence": licence, "pieces": sources[source, licence, "pieces"],
-               "notes": sources[source, licence, "notes"]} for source, licence in sorted({key[:2] for key in sources})]
+               "notes": sources[source, licence, "notes"], **({"mark": mark} if (mark := licences.mark(licence)) else {})}
+              for source, licence in sorted({key[:2] for key in sources})]
     return totals, listed, hashlib.sha256(b"".join(one.digest() for one in hashes)).hexdigest()
 
 

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from bandmate.data import licences
 from bandmate.data.sources import BACH, CATALOGUE, Entry
 from bandmate.piece import Labels
 from bandmate.settings import UserError
@@ -161,6 +162,6 @@ def _known(row: dict[str, str]) -> Known:
         return (row.get(name) or "").strip()
 
     labels = Labels(title=get("title"), composer=get("composer_id") or get("composer"), style=get("genre").lower(),
-                    era=get("era").lower(), source=get("source"), licence=get("licence"))
+                    era=get("era").lower(), source=get("source"), licence=licences.tidy(get("licence")))
     notes = get("notes")
     return Known(labels, get("jsb_overlap") in _HELD_OUT, int(notes) if notes.isdigit() else 0)

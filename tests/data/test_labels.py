@@ -38,14 +38,14 @@ def test_a_great_many_folders_are_composers(tmp_path):
 def test_a_catalogue_goes_before_folders(tmp_path):
     (tmp_path / "catalogue.csv").write_text(
         "path,composer_id,composer,title,genre,era,source,licence,notes,jsb_overlap\n"
-        'a.mid,"Bach, Johann Sebastian",BachJS,Air,Classical,baroque,mine,CC0-1.0,77,\n'
+        'a.mid,"Bach, Johann Sebastian",BachJS,Air,Classical,baroque,mine,CC-BY (4.0),77,\n'
         "folk/b.mid,,Somebody,,,,mine,,,valid\n")
     librarian = Librarian()
     a, b, c = (Entry(name, name, tmp_path, "songs", 800) for name in ("a.mid", "folk/b.mid", "folk/c.mid"))
     for entry in (a, b, c):
         librarian.see(entry)
     assert librarian.know(a).labels == Labels(title="Air", composer="Bach, Johann Sebastian", style="classical", era="baroque",
-                                              source="mine", licence="CC0-1.0")
+                                              source="mine", licence="CC-BY-4.0")
     assert (librarian.know(a).notes, librarian.know(a).held_out) == (77, False)
     assert librarian.know(b).labels.composer == "Somebody"
     assert librarian.know(b).held_out

@@ -79,6 +79,8 @@ def test_the_folder_keeps_its_contract(midis, tmp_path):
     assert "41 pieces used" in str(summary)
     assert "1 copy" in str(summary)
 
+    assert [source["mark"] for source in manifest["sources"]] == ["no licence stated"]
+
     for name in ("train", "valid", "test"):
         ids, offsets = np.load(out / f"{name}.ids.npy", mmap_mode="r"), np.load(out / f"{name}.offsets.npy")
         mine = [row for row in pieces if row["split"] == name]
