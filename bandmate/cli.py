@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError, Group
 
-from bandmate.commands import compose, learn, models, pieces
+from bandmate.commands import compose, feel, learn, models, pieces
 from bandmate.commands.flags import make_app, run
 from bandmate.settings import UserError
 
@@ -18,7 +18,7 @@ USER_ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 app = make_app("bandmate", help="Write music: compose for several instruments, or train a composer of your own.")
 app["--help"].group = app["--version"].group = Group("About")
 
-for group, functions in {"Pieces": (pieces.render, pieces.sheet, pieces.info, pieces.tokens),
+for group, functions in {"Pieces": (pieces.render, pieces.sheet, pieces.info, pieces.tokens, feel.humanize, feel.quantize),
                          "Learn": (learn.corpora, learn.fetch),
                          "Models": (models.models, models.export)}.items():
     for function in functions:

@@ -23,8 +23,8 @@ from bandmate.music.clean import Filters
 from bandmate.music.files import read, write
 from bandmate.settings import UserError
 
-COMMANDS = ("generate", "render", "sheet", "info", "tokens", "corpora", "fetch", "prepare", "train bands", "models", "export",
-            "benchmark speed")
+COMMANDS = ("generate", "continue", "infill", "accompany", "vary", "humanize", "quantize", "render", "sheet", "info", "tokens",
+            "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience")
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +82,9 @@ def test_flags_of_generate_are_the_options(capsys):
     main(["generate", "--help"])
     shown = " ".join(capsys.readouterr().out.replace("│", "").split())
     for name, field in Options.model_fields.items():
+        if name in ("task", "region", "at", "amount", "keep", "fresh"):  # these belong to work on a piece
+            assert f"--{name}" not in shown
+            continue
         assert f"--{name.replace('_', '-')}" in shown
         assert str(field.description).split(";")[0].replace("`", "").split(".")[0] in shown
     assert "--drums --no-drums" in shown
@@ -150,7 +153,34 @@ def test_generate_draws_a_seed_and_finds_a_name(capsys, model):
     stories = [json.loads(Path(name).read_text()) for name in written if name.endswith(".json")]
     assert [story["variant"] for story in stories] == [0, 1]
     assert stories[0]["seed"] == stories[1]["seed"] != 0
-    assert f"--instruments flute --no-drums --variants 2 --seed {stories[0]['seed']}" in stories[0]["command"]
+    assert f"--instruments flute --no-drums --seed {stories[0]['seed']} --variants 2" in stories[0]["command"]
+
+
+@pytest.mark.parametrize(("words", "bars"), [
+    (["continue", "--bars", "2"], 6), (["infill", "--bars", "2-3", "--instruments", "bass"], 4),
+    (["accompany", "--instruments", "strings"], 4), (["vary", "--bars", "1", "--amount", "0.5", "--keep", "rhythm"], 4)])
+def test_work_on_a_piece(capsys, model, song, words, bars):
+    task, *rest = words
+    assert main([task, str(song), "--model", str(model), *rest, "--seed", "3", "--out", "made/"]) == 0
+    written = lines(capsys)
+    assert sorted(Path(name).name for name in written) == sorted(
+        f"song-{task}.{ending}" for ending in ("mid", "mp3", "png", "musicxml", "json"))
+    midi = mido.MidiFile(f"made/song-{task}.mid")
+    assert (bars - 1) * 1920 < max(sum(message.time for message in track) for track in midi.tracks) <= bars * 1920 + 1
+    record = json.loads(Path(f"made/song-{task}.json").read_text())
+    assert record["task"] == task
+    assert record["prompt"]["name"] == "song.mid"
+    assert record["written_quarters"]
+    words = record["command"].split()[1:]
+    assert main([*words, "--out", "again"]) == 0
+    assert Path("again.mid").read_bytes() == Path(f"made/song-{task}.mid").read_bytes()
+
+
+def test_data_like_that_of_a_model_teaches_it_more(capsys, model, song):
+    write(band(8), Path("other.mid"))
+    assert main(["prepare", str(song), "other.mid", "data", "--like", str(model)]) == 0
+    assert main(["train", "bands", "data", "run", "--from", str(model), "--steps", "1", "--length", "64", "--batch", "1"]) == 0
+    assert Path("run/best.safetensors").exists()
 
 
 def test_render(capsys, song):
@@ -216,7 +246,7 @@ def test_ctrl_c(capsys, monkeypatch, song):
     def stopped(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bandmate.commands.compose.read", stopped)
+    monkeypatch.setattr("bandmate.commands.pieces.read", stopped)
     assert main(["info", str(song)]) == 130
     assert capsys.readouterr().err == "\nbandmate: stopped\n"
 
@@ -288,7 +318,7 @@ def test_fetch_asks_first(capsys, monkeypatch):
     ("render song.mid --out song.mid/x", "is a file, not a folder"),
     ("generate --model nomodel", "there is no model 'nomodel'"),
     ("generate --model song.mid", "no whole model file"),
-    ("generate --model MODEL --bars 0", "bars is '0'; input should be greater than or equal to 1"),
+    ("generate --model MODEL --bars 0", "bars is 0; input should be greater than or equal to 1"),
     ("generate --model MODEL --bars many", "bars is 'many'; input should be a valid integer"),
     ("generate --model MODEL --instruments paino", "there is no instrument 'paino'; did you mean 'piano'"),
     ("generate --model MODEL --instruments drums --no-drums", "drums are among the instruments and are also switched off"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from music_made_here import table
+from music_made_here import band, table
 
-from bandmate.codecs.bars import BAR, Bars
+from bandmate.codecs.bars import Bars, bar_lines
 from bandmate.families.bands import Bands, BandsConfig
 from bandmate.model import Options
+from bandmate.obedience.learnt import levels_of
 from bandmate.sampling import Dice, chances, write
+from bandmate.settings import UserError
 
 LOGITS = np.log(np.array([0.5, 0.25, 0.15, 0.1]))
 
@@ -36,7 +38,7 @@ def test_chances_by_hand(options, expected) -> None:
 
 
 def test_draws_follow_the_chances_and_the_mask() -> None:
-    dice = Dice(Options(variants=64, top_p=1))
+    dice = Dice(Options(top_p=1), 64)
     logits, allowed = torch.from_numpy(np.tile(LOGITS, (64, 1))), np.tile([True, False, True, True], (64, 1))
     drawn = torch.cat([dice.draw(logits, allowed) for _ in range(60)])
     shares = np.bincount(drawn.numpy(), minlength=4) / len(drawn)
@@ -45,7 +47,7 @@ def test_draws_follow_the_chances_and_the_mask() -> None:
 
 
 def test_temperature_nothing_takes_the_likeliest_that_is_allowed() -> None:
-    dice = Dice(Options(temperature=0))
+    dice = Dice(Options(temperature=0), 1)
     assert dice.draw(torch.from_numpy(LOGITS[None]), np.array([[False, False, True, True]])).tolist() == [2]
 
 
@@ -62,4 +64,32 @@ def test_a_piece_longer_than_the_memory_still_has_its_bars(model) -> None:
     streams = write(model, model.codec.grammar(options, 2), options)
     for ids in streams:
         assert len(ids) > 2 * model.config.context
-        assert (ids[:, 0] == BAR).sum() == 24
+        assert bar_lines(ids[:, 0]).sum() == 24
+
+
+def test_of_candidates_the_one_nearest_to_the_wish_is_kept(model) -> None:
+    wish = {"bars": 2, "instruments": ("piano",), "density": 1, "seed": 5}
+    each = [model.generate(Options(**wish | {"seed": 5 + n}))[0] for n in range(4)]
+    [kept] = model.generate(Options(**wish, candidates=4))
+    misses = [abs(levels_of(piece)["density"] - 1) for piece in each]
+    assert table(kept) in [table(piece) for piece in each]
+    assert abs(levels_of(kept)["density"] - 1) == min(misses)
+
+
+def test_a_model_works_on_a_piece_in_every_way(model) -> None:
+    song = band(4)
+    for task, wish in {"continue": {"bars": 2}, "infill": {"region": "2"}, "accompany": {"instruments": ("violin",)},
+                       "vary": {"region": "2-3"}}.items():
+        pieces = model.generate(Options(task=task, seed=1, variants=2, **wish), prompt=song)
+        assert len(pieces) == 2
+        again = model.generate(Options(task=task, seed=1, variants=2, **wish), prompt=song)
+        assert [table(piece) for piece in pieces] == [table(piece) for piece in again]
+        first = [note for note in table(song) if note[0] < 4 * 480]
+        assert [note for note in table(pieces[0]) if note[0] < 4 * 480 and note[4] != 40] == first
+        assert table(pieces[0]) != table(song)
+    assert table(song) == table(band(4))
+
+
+def test_a_task_needs_a_piece(model) -> None:
+    with pytest.raises(UserError, match="there is no piece to continue; give a prompt"):
+        model.generate(Options(task="continue"))

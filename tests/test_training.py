@@ -18,6 +18,7 @@ from tones import Guesser, GuesserConfig, Scales, Tones, TonesConfig, register
 
 from bandmate import checkpoint
 from bandmate.codecs import CODECS
+from bandmate.codecs import bars as b
 from bandmate.codecs.bars import Bars
 from bandmate.data.windows import Prepared
 from bandmate.evaluate import Scores, held_out
@@ -335,9 +336,9 @@ def test_a_report_does_not_flatter():
 
 def test_the_band_learns_too(tmp_path):
     class Noise(Scales):
-        def batch(self, number, size, length, seed, weights=None):
+        def batch(self, number, size, length, seed, weights=None, variety=None):
             ids = np.random.default_rng([seed, number]).integers(1, 8, (size, length, 3))
-            return {"ids": ids + np.array([24, 0, 0]), "given": np.arange(length)[None].repeat(size, 0) == 0}
+            return {"ids": ids + np.array([b.POSITION, 0, 0]), "given": np.arange(length)[None].repeat(size, 0) == 0}
 
     small = {"width": 8, "layers": 1, "heads": 1, "head_width": 4, "hidden": 8}
     model = train("bands", Noise(codec=Bars()), tmp_path / "run", size="tiny", config=small,

@@ -12,6 +12,7 @@ from pydantic import Field, create_model
 from bandmate.commands.flags import flat, make_command, run
 from bandmate.commands.results import place, story, write_and_print
 from bandmate.commands.screen import progress_bar, say
+from bandmate.music.draft import Draft
 from bandmate.music.files import read
 from bandmate.settings import Settings, UserError
 
@@ -162,5 +163,7 @@ def _write(task: str, file: Path | None, model: str, chosen: Any, out: str | Non
         pieces = composer.generate(options, prompt, show)
     say(f"seed {options.seed}")
     digest = file_hash(find(model))
+    written = {} if prompt is None else {"written_quarters": Draft.of(options, prompt).written_quarters()}
     for variant, piece in enumerate(pieces):
-        write_and_print(piece, path, story(task, model, digest, options, variant, file), soundfont=soundfont)
+        record = {**story(task, model, digest, options, variant, file), **written}
+        write_and_print(piece, path, record, soundfont=soundfont)

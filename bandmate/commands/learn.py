@@ -62,7 +62,7 @@ def prepare(*places: str, codec: str = "bars", like: str | None = None, workers:
     Stopped in the middle, the same command goes on where it was. Labels come from a catalogue.csv beside the files, from
     the scores, or from the names of folders. What cannot be used is listed in rejected.csv with the reason.
 
-    Examples: `bandmate prepare bach midis/ data/`, or, to fine-tune the shipped model, with `--like bands`
+    Example: `bandmate prepare bach midis/ data/`, and with `--like bands` to go on from the shipped model
 
     Parameters
     ----------

@@ -75,6 +75,12 @@ class Draft:
         quarter = self.prompt.ticks_per_quarter
         return (ticks * (2 * steps_per_quarter) + quarter) // (2 * quarter)
 
+    def written_quarters(self) -> list[tuple[float, float]]:
+        """Return the stretches in which anything is to be written: from, to, in quarters."""
+        lines = np.append(self.bars[:, 0], self.end) / self.prompt.ticks_per_quarter
+        edges = np.flatnonzero(np.diff(self.write.any(axis=1).astype(int), prepend=0, append=0))
+        return [(float(lines[first]), float(lines[last])) for first, last in edges.reshape(-1, 2).tolist()]
+
     def finish(self, new: np.ndarray, steps_per_quarter: int) -> Piece:
         """Put new notes (N, 5), in steps, where they belong; return the whole piece."""
         quarter = self.prompt.ticks_per_quarter

@@ -40,7 +40,8 @@ class GridPiece:
 
     def bar_lengths(self) -> np.ndarray:
         """Return the steps of each bar."""
-        return np.diff(self.bars[:, 0], append=self.end)
+        lines = self.bars[:, 0]
+        return np.concatenate((lines[1:], [self.end])) - lines
 
 
 def note_table(piece: Piece) -> np.ndarray:

@@ -25,11 +25,11 @@ _FAMILY_OF = {word: family for family, words in enumerate(_FAMILIES) for word in
 _PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11, "#": 1, "b": -1}
 
 # Notes of the scales, then of the chords, as distances from the root.
-_IONIAN, _MIXOLYDIAN, _AEOLIAN, _DORIAN = {0, 2, 4, 5, 7, 9, 11}, {0, 2, 4, 5, 7, 9, 10}, {0, 2, 3, 5, 7, 8, 10}, \
-    {0, 2, 3, 5, 7, 9, 10}
-_IN_ORDER = (_IONIAN, _MIXOLYDIAN, _AEOLIAN, _DORIAN, {0, 1, 3, 5, 6, 8, 10}, {0, 2, 3, 5, 6, 8, 9, 11},
-             {0, 2, 3, 5, 7, 9, 11}, {0, 2, 4, 6, 7, 9, 11}, {0, 2, 4, 6, 7, 9, 10}, {0, 2, 4, 6, 8, 10},
-             {0, 2, 4, 6, 8, 9, 11}, {0, 1, 4, 5, 7, 8, 10}, {0, 1, 3, 4, 6, 7, 9, 10}, {0, 1, 3, 4, 6, 8, 10})
+_IONIAN, _AEOLIAN = {0, 2, 4, 5, 7, 9, 11}, {0, 2, 3, 5, 7, 8, 10}
+_IN_ORDER = (_IONIAN, {0, 2, 4, 5, 7, 9, 10}, _AEOLIAN, {0, 2, 3, 5, 7, 9, 10}, {0, 1, 3, 5, 6, 8, 10},
+             {0, 2, 3, 5, 6, 8, 9, 11}, {0, 2, 3, 5, 7, 9, 11}, {0, 2, 4, 6, 7, 9, 11}, {0, 2, 4, 6, 7, 9, 10},
+             {0, 2, 4, 6, 8, 10}, {0, 2, 4, 6, 8, 9, 11}, {0, 1, 4, 5, 7, 8, 10}, {0, 1, 3, 4, 6, 7, 9, 10},
+             {0, 1, 3, 4, 6, 8, 10})
 QUALITIES = {
     "": "0 4 7", "m": "0 3 7", "dim": "0 3 6", "aug": "0 4 8", "sus2": "0 2 7", "sus4": "0 5 7", "5": "0 7", "6": "0 4 7 9",
     "m6": "0 3 7 9", "7": "0 4 7 10", "maj7": "0 4 7 11", "m7": "0 3 7 10", "mMaj7": "0 3 7 11", "m7b5": "0 3 6 10",
@@ -133,7 +133,7 @@ def strong_steps(numerator: int, denominator: int) -> set[int]:
 
 def chord_steps(count: int, steps: int, numerator: int, denominator: int) -> list[int]:
     """Return the steps at which ``count`` chords of a bar begin: evenly on strong beats, or else on quarters, and so on."""
-    strong = {step for step in strong_steps(numerator, denominator)}
+    strong = strong_steps(numerator, denominator)
     finest = GRID if all(step % GRID == 0 for step in strong | {steps}) else GRID // 2
     choices = [sorted(step for step in strong if step < steps)]
     choices += [[*range(0, steps, unit)] for unit in (24, 12, 6, 3, 1) if unit <= finest]

@@ -26,7 +26,8 @@ def write_all(piece: Piece, stem: str | Path, request: dict[str, object], format
               report: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)) -> list[Path]:
     """Write a piece as ``stem.mid``, ``stem.mp3`` and so on; return the files written.
 
-    ``request`` is kept in the .json, with the versions at work; its "title" and "key", if any, head the sheet music. A form
+    ``request`` is kept in the .json, with the versions at work; its "title" and "key", if any, head the sheet
+    music, its "written_quarters" are shaded in the picture. A form
     that fails is left out and ``report`` is told why in a sentence; UserError is raised if none could be written.
     """
     wanted = set(formats)
@@ -61,7 +62,8 @@ def _write(piece: Piece, path: Path, request: dict[str, object], soundfont: str 
         _write_record(request, path)
     elif path.suffix == ".png":
         from bandmate.output.plots import piano_roll
-        piano_roll(piece, path, title)
+        written = request.get("written_quarters")
+        piano_roll(piece, path, title, written if isinstance(written, list) else [])
     elif path.suffix in (".musicxml", ".svg"):
         from bandmate.output import sheet
         if path.suffix == ".svg":

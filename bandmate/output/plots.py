@@ -5,6 +5,7 @@ Time runs from left to right, in rows like the lines of a score; soft notes are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ COLOURS = ("#3b6fd4", "#e4572e", "#2a9d6f", "#b5479b", "#e0a100", "#2fa8c4", "#7
 """Track colours, in the order of tracks."""
 DRUM_COLOUR, INK, GREY, BAR_LINE, BEAT_LINE, BLACK_KEY = "#3d4451", "#20242b", "#6b7480", "#a9b1bd", "#e6e9ee", "#f4f5f8"
 
+WRITTEN = "#fff3c9"
+"""The ground on which new music stands in a piece that was there."""
+
 BARS_A_ROW, MOST_IN_ONE_ROW, MOST_ROWS = 16, 20, 8
 WIDTH, SEMITONE, LANE = 13.0, 0.065, 0.16  # inches: the picture, a semitone, a lane of the drums
 BLACK_KEYS = (1, 3, 6, 8, 10)
@@ -32,16 +36,19 @@ FAINTEST = 0.3  # how opaque the softest note is
 DRUM_LENGTH = 0.16  # quarters: how long a drum stroke is drawn
 
 
-def piano_roll(piece: Piece, path: str | Path, title: str = "") -> Path:
-    """Draw a piece as a picture (.png, .svg or .pdf by suffix); return its path. Raises UserError if it has no notes."""
+def piano_roll(piece: Piece, path: str | Path, title: str = "", written: Sequence[tuple[float, float]] = ()) -> Path:
+    """Draw a piece as a picture (.png, .svg or .pdf by suffix); return its path. Raises UserError if it has no notes.
+
+    Stretches that were ``written`` into it (from, to in quarters) are shaded.
+    """
     path = Path(path)
-    figure = draw(lay_out(piece), title)
+    figure = draw(lay_out(piece), title, written)
     with whole_file(path) as unfinished:
         figure.savefig(unfinished, dpi=120, facecolor="white")
     return path
 
 
-def draw(layout: Layout, title: str = "") -> Figure:
+def draw(layout: Layout, title: str = "", written: Sequence[tuple[float, float]] = ()) -> Figure:
     """Draw a piano roll: in every row of bars the pitches, and below them the drums."""
     pitched = [part for part in layout.parts if not part.is_drums]
     drums = [part for part in layout.parts if part.is_drums]
@@ -60,6 +67,8 @@ def draw(layout: Layout, title: str = "") -> Figure:
         axes = [figure.add_subplot(inner[index]) for index in range(len(heights))]
         for axis in axes:
             _draw_bars(axis, layout, first, stop, width)
+            for start, end in written:
+                axis.axvspan(start * TICKS_PER_QUARTER, end * TICKS_PER_QUARTER, color=WRITTEN, linewidth=0, zorder=0.5)
         if pitched:
             _draw_pitches(axes[0], pitched, lowest, highest)
         if drums:
