@@ -157,6 +157,10 @@ def _write(task: str, file: Path | None, model: str, chosen: Any, out: str | Non
     prompt = None if file is None else read(file)
     composer = load(model)
     options = _asked(composer.Options, task, chosen)
+    heard = getattr(composer.config, "context", None)
+    if prompt is not None and heard is not None and prompt.note_num() > heard:
+        say(f"the piece is longer than '{model}' hears at once (some {heard} notes): it hears the bars nearest to those it "
+            "writes; all that is given is kept")
     name = f"{file.stem}-{task}" if file else Path(model).stem if model not in (".", "..") else "piece"
     path = place(out, name)
     with progress_bar("composing") as show:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import functools
+import gc
 import json
 import multiprocessing
 import os
@@ -53,6 +54,7 @@ class TooSlow(Exception):
 
 def start_worker() -> None:
     """Prepare a worker process: Ctrl-C is its parent's business, and it ends when its parent does."""
+    gc.freeze()  # what the parent made is not ours to tidy up
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
