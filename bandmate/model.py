@@ -29,7 +29,7 @@ class Options(Request):
     """How many pieces to write for this one request."""
     candidates: Annotated[int, Field(ge=1, le=16)] = 1
     """How many to write for each variant; the one is kept that is nearest to the character asked for, then the likeliest."""
-    temperature: Annotated[float, Field(ge=0, le=5)] = 1.0
+    temperature: Annotated[float, Field(ge=0, le=5)] = 0.9
     """How freely notes are drawn: 0 always takes the likeliest, 1 follows the model, more is wilder."""
     top_k: Annotated[int, Field(ge=0)] = 0
     """Draw only from the k likeliest ids; 0 draws from all."""
