@@ -46,7 +46,7 @@ class BarsGrammar(Grammar):
         else:
             self.plan, self.programs, required = Plan.of(draft), draft.programs, set(draft.required)
             self.drums = DRUM_CLASS in self.programs
-        self.limits = Limits(request, self.programs, self.drums, key)
+        self.limits = Limits(request, self.programs, self.drums, key, self.plan.todo[0].number)
         self.required = required
         self.heading = Heading(codec, request, self.plan, self.programs, self.drums, key, draft)
         self.prompt = np.array(self.heading.slots[:self.heading.forced] if draft is None else [], np.int16).reshape(-1, 3)
@@ -55,7 +55,7 @@ class BarsGrammar(Grammar):
         self.rows = [Stream(Header(self.heading, self.limits.table, draft is not None), required, self.limits.table)
                      for _ in range(rows)]
         self.variations = [Variation(request, self.limits.table, n) for n in range(rows)] if request.task == "vary" else []
-        self.past = Past(self.plan.bars, rows) if request.fresh else None
+        self.past = Past(Plan.of(draft.whole()).bars, rows) if draft and request.fresh else None
         for row in self.rows:
             row.remember(self.given, self.todo[0], self.limits)
 

@@ -27,8 +27,9 @@ Voices = dict[int, int]
 class Limits:
     """The limits of one request. Tables are bool (17, 128): which pitches each instrument class may play."""
 
-    def __init__(self, request: Request, programs: dict[int, int] | None, drums: bool | None, key: int | None) -> None:
-        self.key = key
+    def __init__(self, request: Request, programs: dict[int, int] | None, drums: bool | None, key: int | None,
+                 first: int) -> None:
+        self.key, self.first = key, first  # the number of the bar with the first chord
         self.most = request.limits("max_polyphony")
         self.leaps = request.limits("max_leap")
         self.chords = parse_chords(request.chords) if request.chords else []
@@ -133,7 +134,7 @@ class _Harmony:
         self.chords: dict[int, Chord] = {}
         if limits.chords:
             strong = strong_beats(*bar.metre, b.STEPS_PER_QUARTER)
-            names = limits.chords[bar.number % len(limits.chords)]
+            names = limits.chords[(bar.number - limits.first) % len(limits.chords)]
             self.tables = []
             for start, chord in spans(names, bar.steps, strong):
                 self.chords[start] = chord

@@ -101,8 +101,12 @@ def obedience(*, model: str = "bands", requests: int = 200, learnt: int = 4, see
     seed:
         The same seed asks for the same.
     """
-    from bandmate.obedience.learnt import follow
-    from bandmate.obedience.trials import trial
+    try:
+        from bandmate.obedience.learnt import follow
+        from bandmate.obedience.trials import trial
+    except ModuleNotFoundError as error:
+        raise UserError(f"this benchmark needs the package '{error.name}', which is not installed; "
+                        "install it with: pip install 'bandmate[dev]'") from None
     write = _chance() if model == "chance" else _composer(model)
     with progress_bar("asking") as show:
         report = trial(write, requests, seed, show)

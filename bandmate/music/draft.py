@@ -25,7 +25,8 @@ MOST_BARS = 2000  # of a prompt
 class Draft:
     """A piece that is being worked on. Note tables have instrument classes (0 to 16) in their last column."""
 
-    prompt: Piece
+    prompt: Piece  # cut where it is to go on
+    original: Piece
     bars: np.ndarray  # (bars, 3): first tick, numerator, denominator; new bars included
     end: int  # the tick at which the last bar ends
     write: np.ndarray  # bool (bars, 17): what is to be written
@@ -42,6 +43,7 @@ class Draft:
                             "leave it out, or choose continue, infill, accompany or vary")
         if not any(len(track.notes) for track in prompt.tracks):
             raise UserError("the prompt has no notes; nothing can be added to it; compose without it")
+        original = prompt
         bars, end = _bars(prompt)
         given = len(bars)
         if request.task == "continue":
@@ -61,7 +63,7 @@ class Draft:
         programs = {family: wished.get(family, _program(prompt, family)) if family in families else _program(prompt, family)
                     for family in sorted(found | families)}
         required = frozenset(wished) | ({DRUM_CLASS} if request.drums else frozenset())
-        return cls(prompt, bars, end, write, programs, required, notes, write[bar, notes[:, PROGRAM]])
+        return cls(prompt, original, bars, end, write, programs, required, notes, write[bar, notes[:, PROGRAM]])
 
     def on_grid(self, steps_per_quarter: int) -> tuple[np.ndarray, np.ndarray]:
         """Return notes (N, 5) and bar starts (bars + 1,), the end included, in steps of a grid; no note is shorter than one."""
@@ -74,6 +76,10 @@ class Draft:
     def _steps(self, ticks: np.ndarray, steps_per_quarter: int) -> np.ndarray:
         quarter = self.prompt.ticks_per_quarter
         return (ticks * (2 * steps_per_quarter) + quarter) // (2 * quarter)
+
+    def whole(self) -> Draft:
+        """Return a draft of the whole prompt, with the bars that a continuation cuts off."""
+        return Draft.of(Request(task="infill", region="1"), self.original)
 
     def written_quarters(self) -> list[tuple[float, float]]:
         """Return the stretches in which anything is to be written: from, to, in quarters."""

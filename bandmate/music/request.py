@@ -49,8 +49,8 @@ class Request(Settings):
     pitches: tuple[str, ...] = ()
     """Pitch range a part, such as "piano:C3-C6"."""
     chords: str | None = None
-    """Chords, one a bar, repeating ("Am F C G"); bars with several stand between bar lines ("Am | F G | C"). Strong beats take
-    chord tones, the first bass note of a chord its bass, all else its scale."""
+    """Chords, one a bar from the first bar to write, repeating ("Am F C G"); bars with several stand between bar lines
+    ("Am | F G | C"). Strong beats take chord tones, the first bass note of a chord its bass, all else its scale."""
     max_polyphony: tuple[str, ...] = ()
     """Most notes that a part sounds at once: "4" for all pitched parts, or a part ("piano:6,flute:1")."""
     max_leap: tuple[str, ...] = ()

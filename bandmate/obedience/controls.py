@@ -169,7 +169,7 @@ def _chords(case: Case) -> bool:
     """New notes are chord tones on strong beats and where a chord begins, else in its scale; the bass begins on its bass."""
     progression, step = words.progression(case.request.chords or ""), case.heard.step
     for number in case.numbers:
-        bar, chords = case.bars[number], progression[number % len(progression)]
+        bar, chords = case.bars[number], progression[(number - min(case.numbers)) % len(progression)]
         first, last = step(bar.start), step(bar.end)
         starts = words.chord_steps(len(chords), last - first, bar.numerator, bar.denominator)
         strong = words.strong_steps(bar.numerator, bar.denominator) | {*starts}
