@@ -22,8 +22,8 @@ class Listening:
         config = model.config
         self.capacity = config.context * model.tokens_a_row
         self.device = next(model.parameters()).device
-        self.caches = [torch.zeros(2, rows, config.heads, self.capacity, config.head_width, device=self.device)
-                       for _ in range(config.layers)]
+        self.caches = [torch.empty(2, rows, config.heads, self.capacity, config.head_width, device=self.device)
+                       for _ in range(config.layers)]  # memory that is never filled then costs no time
         self.length = 0
         self.starts = starts.to(self.device) if starts is not None and bool(starts.any()) else None
         self.multiply = multiply

@@ -34,11 +34,11 @@ def model() -> Bands:
     ({"top_p": 1, "temperature": 0.5}, np.array([0.25, 0.0625, 0.0225, 0.01]) / 0.345),
 ])
 def test_chances_by_hand(options, expected) -> None:
-    np.testing.assert_allclose(chances(LOGITS, Options(**options)), expected, atol=1e-12)
+    np.testing.assert_allclose(chances(LOGITS, Options(**{"temperature": 1, **options})), expected, atol=1e-12)
 
 
 def test_draws_follow_the_chances_and_the_mask() -> None:
-    dice = Dice(Options(top_p=1), 64)
+    dice = Dice(Options(temperature=1, top_p=1), 64)
     logits, allowed = torch.from_numpy(np.tile(LOGITS, (64, 1))), np.tile([True, False, True, True], (64, 1))
     drawn = torch.cat([dice.draw(logits, allowed) for _ in range(60)])
     shares = np.bincount(drawn.numpy(), minlength=4) / len(drawn)

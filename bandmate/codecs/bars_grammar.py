@@ -97,7 +97,8 @@ class BarsGrammar(Grammar):
             variation.when(row.position, row.what, row.highest, places)
             for position in np.flatnonzero(places).tolist():
                 if any(end > bar.start + position for _, end in row.held):
-                    places[position] = variation.can_play(position, self._notes(number, row, bar, position))
+                    before = row.what if position == row.position and row.notes else 0
+                    places[position] = variation.can_play(position, before, self._notes(number, row, bar, position))
             into[ending] = variation.complete
             if not into.any():
                 into[ending] = True

@@ -72,10 +72,10 @@ class Variation:
             choice = max((other for other in self.moved if other <= ceiling), default=0) if self.moved else ceiling
             places[position] = max(choice, ceiling if self.fixed and self.fixed[0][0] == position else 0) > what
 
-    def can_play(self, position: int, notes: np.ndarray) -> bool:
-        """Tell whether one of the notes (17 * 128,) that may start at a position is one of those to come."""
+    def can_play(self, position: int, last: int, notes: np.ndarray) -> bool:
+        """Tell whether one of the notes (17 * 128,) that may start at a position, above the one before, is one to come."""
         fixed = any(at == position for at, _, _ in self.fixed[:1])
-        return fixed or not self.moved or any(notes[what - b.NOTES] for what in self.moved)
+        return fixed or not self.moved or any(notes[what - b.NOTES] for what in self.moved if what > last)
 
     def _last_chance(self) -> int:
         """Return the last position at which all that is to come somewhere can still begin to come."""
@@ -91,7 +91,8 @@ class Variation:
             if self.moved:
                 notes[:] = False
                 coming = [what - b.NOTES for what in self.moved if what > last]
-                coming = [what for what in coming if before[what]] or coming
+                playable = [what for what in coming if before[what]]
+                coming = playable if playable or fixed is not None else coming
                 if position == self._last_chance():
                     most = max(self.moved.values())
                     must = [what - b.NOTES for what, count in self.moved.items() if count == most and before[what - b.NOTES]]

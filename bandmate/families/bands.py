@@ -283,13 +283,14 @@ class Head(nn.Module):
 
 
 def rotary(length: int, width: int, base: float = ROTARY_BASE) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (length, width) of rotary positions, the two halves of a head turning together."""
+    """Return cosines and sines (length, width) of rotary positions, the two halves of a head turning together.
+
+    The sines of the first half are negative, which :func:`turn` expects.
+    """
     angles = torch.outer(torch.arange(length).float(), base ** -(torch.arange(0, width, 2).float() / width))
-    angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos(), angles.sin()
+    return angles.cos().repeat(1, 2), torch.cat([-angles.sin(), angles.sin()], dim=-1)
 
 
 def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys (..., T, head width) to their positions."""
-    left, right = x.chunk(2, dim=-1)
-    return x * cos + torch.cat([-right, left], dim=-1) * sin
+    """Turn queries or keys (..., T, head width) to their positions, each half with the other."""
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)

@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 
 from bandmate.music.files import whole_file
-from bandmate.output.mixer import RATE_HZ, Sounds, sound_blocks
+from bandmate.output.mixer import sound_blocks
+from bandmate.output.soundfont import RATE_HZ, SoundFont
 from bandmate.piece import Piece
 from bandmate.settings import UserError
 
@@ -50,10 +51,10 @@ def render(piece: Piece, path: str | Path, soundfont: str | Path | None = None) 
         raise UserError(f"'{path.name}' is no sound file that bandmate writes; its name should end in {' or '.join(FORMATS)}; "
                         "choose another name")
     _check_length(piece)
-    sounds = _load(default_soundfont() if soundfont is None else Path(soundfont))
+    sound_font = _load(default_soundfont() if soundfont is None else Path(soundfont))
     # Sound is made twice, first to measure and then to write: long pieces need little memory that way.
     peak, energy, length = 0.0, 0.0, 0
-    for block in sound_blocks(piece, sounds):
+    for block in sound_blocks(piece, sound_font):
         peak = max(peak, float(np.abs(block).max(initial=0)))
         energy += float((block.astype(np.float64) ** 2).sum()) / 2
         length += block.shape[1]
@@ -62,7 +63,7 @@ def render(piece: Piece, path: str | Path, soundfont: str | Path | None = None) 
                         "look at it with `bandmate info` or try another sound font")
     gain = min(LOUDNESS / np.sqrt(energy / length), MOST_LIMITING * CEILING / peak)
     gain = max(gain, CEILING / peak)
-    blocks = (_limit(block * gain).T for block in sound_blocks(piece, sounds))
+    blocks = (_limit(block * gain).T for block in sound_blocks(piece, sound_font))
     try:
         with whole_file(path) as unfinished:
             _write(unfinished, path.suffix.lower(), blocks, length)
@@ -100,13 +101,12 @@ def _check_length(piece: Piece) -> None:
                         "cut the piece")
 
 
-def _load(soundfont: Path) -> Sounds:
+def _load(soundfont: Path) -> SoundFont:
     try:
-        soundfont.open("rb").close()
-        return Sounds(soundfont)
+        return SoundFont(soundfont)
     except OSError as error:
         raise UserError(f"the sound font '{soundfont}' cannot be read ({error.strerror}); "
                         "a .sf2 or .sf3 file was expected; check its name") from None
-    except RuntimeError:
+    except (ValueError, IndexError):
         raise UserError(f"'{soundfont}' is not a sound font, or a damaged one; "
                         "a .sf2 or .sf3 file was expected; choose another file") from None

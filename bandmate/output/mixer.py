@@ -1,7 +1,6 @@
 """The band in the room: the notes of a piece as sound, block after block.
 
-symusic's synthesizer (below 0.6) plays every note equally loud, cuts it off dead at its end, and knows no pedal, volume
-or panorama. So it only gives us the sound of single notes; here they get their strength, ring out, are held by the pedal,
+The sound font gives single held notes, all equally loud. Here they get their strength, ring out, are held by the pedal,
 take their seat between left and right, and meet in a small room.
 """
 
@@ -9,15 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import symusic
 
 from bandmate.music.instruments import class_of
-from bandmate.piece import DRUMS, TICKS_PER_QUARTER, Piece
+from bandmate.output.soundfont import RATE_HZ, SoundFont
+from bandmate.piece import DRUMS, Piece
 
-RATE_HZ = 44_100
 BLOCK_S = 20  # sound is made in blocks of this length, so that memory does not grow with the piece
 LONGEST_NOTE_S = 30.0  # a longer one is a hanging note
 RELEASE_S = 0.3  # how long a pitched note rings on when its key is let go
@@ -27,46 +25,19 @@ CHOKED_BY = {46: (42, 44, 46)}  # an open hi-hat ends when the hi-hat is closed 
 KITS = (0, 8, 16, 24, 25, 32, 40, 48)  # drum kits of General MIDI 2; any other number would be silent
 VOLUME, PANORAMA, EXPRESSION = 7, 10, 11  # MIDI controller numbers
 USUAL_VOLUME = 100  # volume of a channel that says nothing (General MIDI)
+LOWEST_HZ = 20  # what is slower is no sound, though some recordings hold it
 ROOM_S, ROOM_LEVEL = 1.2, 0.16  # length of the reverberation, and its strength beside the direct sound
 
 # Where each of the 17 instrument classes sits if the file does not say: -1 is left, 1 is right.
 SEATS = (-0.1, 0.25, 0.1, 0.35, 0, -0.2, -0.25, 0.2, 0.3, -0.3, 0.1, -0.15, 0, -0.35, 0.15, 0, 0)
 
 
-class Sounds:
-    """The sounds of single notes from a sound font, each rendered once."""
-
-    def __init__(self, soundfont: Path) -> None:
-        self._synthesizer = symusic.Synthesizer(str(soundfont), RATE_HZ)
-        self._rendered: dict[tuple[int, bool, int], np.ndarray] = {}
-
-    def forget(self) -> None:
-        """Free the memory of all sounds."""
-        self._rendered.clear()
-
-    def note(self, program: int, is_drum: bool, pitch: int, seconds: float) -> np.ndarray:
-        """Return ``seconds`` of a held note: float32 (2, samples)."""
-        samples = math.ceil(seconds * RATE_HZ)
-        sound = self._rendered.get((program, is_drum, pitch))
-        if sound is None or sound.shape[1] < samples:
-            sound = self._rendered[program, is_drum, pitch] = self._render(program, is_drum, pitch, samples)
-        return sound[:, :samples]
-
-    def _render(self, program: int, is_drum: bool, pitch: int, samples: int) -> np.ndarray:
-        piece = symusic.Score(TICKS_PER_QUARTER)  # 120 quarters a minute: half a second a quarter
-        track = symusic.Track("", program, is_drum)
-        track.notes.append(symusic.Note(0, math.ceil(samples / RATE_HZ * 2 * TICKS_PER_QUARTER) + 1, pitch, 127))
-        piece.tracks.append(track)
-        sound = np.ascontiguousarray(self._synthesizer.render(piece, True), dtype=np.float32)
-        return np.pad(sound, ((0, 0), (0, max(0, samples - sound.shape[1]))))[:, :samples]
-
-
-def sound_blocks(piece: Piece, sounds: Sounds) -> Iterator[np.ndarray]:
+def sound_blocks(piece: Piece, soundfont: SoundFont) -> Iterator[np.ndarray]:
     """Play a piece: yield float32 blocks (2, samples) at ``RATE_HZ``, the last ones with the end ringing out."""
-    yield from _room(_dry_blocks(piece, sounds))
+    yield from _room(_dry_blocks(piece, soundfont))
 
 
-def _dry_blocks(piece: Piece, sounds: Sounds) -> Iterator[np.ndarray]:
+def _dry_blocks(piece: Piece, soundfont: SoundFont) -> Iterator[np.ndarray]:
     seconds = piece.to("second")
     parts = [part for track in seconds.tracks if len(track.notes) for part in [_Part(track)]]
     ringing, block = np.zeros((2, 0), np.float32), BLOCK_S * RATE_HZ
@@ -74,8 +45,8 @@ def _dry_blocks(piece: Piece, sounds: Sounds) -> Iterator[np.ndarray]:
         buffer = np.zeros((2, block + math.ceil((LONGEST_NOTE_S + RELEASE_S + 1) * RATE_HZ)), np.float32)
         buffer[:, :ringing.shape[1]] = ringing
         for part in parts:
-            part.play(buffer, sounds, float(start_s))
-        sounds.forget()
+            part.play(buffer, soundfont, float(start_s))
+        soundfont.forget()
         heard = np.flatnonzero(buffer.any(axis=0))
         last = int(heard[-1]) + 1 if len(heard) else 0
         more = any(part.starts.max() >= start_s + BLOCK_S for part in parts)
@@ -106,12 +77,12 @@ class _Part:
         right = _controller(track, PANORAMA, self.starts, usual) / 127
         self.balance = np.minimum(1, 2 * np.stack([1 - right, right]))
 
-    def play(self, buffer: np.ndarray, sounds: Sounds, start_s: float) -> None:
+    def play(self, buffer: np.ndarray, soundfont: SoundFont, start_s: float) -> None:
         """Add the notes that start in the block at ``start_s`` to ``buffer`` (2, samples)."""
         first, stop = np.searchsorted(self.starts, [start_s, start_s + BLOCK_S])
         for index in sorted(range(first, stop), key=lambda index: -self.lengths[index]):  # the longest is rendered first
             length = self.lengths[index]
-            sound = sounds.note(self.program, self.is_drum, int(self.pitches[index]), length + RELEASE_S)
+            sound = soundfont.note(self.program, self.is_drum, int(self.pitches[index]), length + RELEASE_S)
             fade = len(RELEASE)
             gains = (self.gains[index] * self.balance[:, index, None]).astype(np.float32)
             at, kept = round((self.starts[index] - start_s) * RATE_HZ), sound.shape[1] - fade
@@ -168,7 +139,8 @@ def _room(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         length = block.shape[1] + samples - 1
         if size != 1 << length.bit_length():
             size = 1 << length.bit_length()
-            spectrum = np.fft.rfft(impulse, size).astype(np.complex64)
+            slow = LOWEST_HZ / np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 1e-3)
+            spectrum = (np.fft.rfft(impulse, size) / (1 - 1j * slow)).astype(np.complex64)
         wet = np.fft.irfft(np.fft.rfft(block, size) * spectrum, size)[:, :length].astype(np.float32)
         wet[:, :ringing.shape[1]] += ringing[:, :length]
         yield wet[:, :block.shape[1]]

@@ -4,17 +4,17 @@ import soundfile
 import symusic
 from pieces import band, beat, make_piece, part
 
-from bandmate.output import audio, mixer
+from bandmate.output import audio, mixer, soundfont
 from bandmate.settings import UserError
 
 
 def play(piece):
-    sounds = mixer.Sounds(audio.default_soundfont())
+    sounds = soundfont.SoundFont(audio.default_soundfont())
     return np.concatenate(list(mixer._dry_blocks(piece, sounds)), axis=1)
 
 
 def level(sound, start_s, end_s):
-    heard = sound[:, round(start_s * mixer.RATE_HZ):round(end_s * mixer.RATE_HZ)]
+    heard = sound[:, round(start_s * soundfont.RATE_HZ):round(end_s * soundfont.RATE_HZ)]
     return float(np.sqrt((heard**2).mean())) if heard.size else 0.0
 
 
@@ -22,7 +22,7 @@ def level(sound, start_s, end_s):
 def test_sound_is_loud_and_never_clips(tmp_path, suffix):
     path = audio.render(band(2), tmp_path / f"piece{suffix}")
     sound, rate = soundfile.read(path)
-    assert rate == mixer.RATE_HZ
+    assert rate == soundfont.RATE_HZ
     assert sound.shape[1] == 2
     assert 4 < len(sound) / rate < 10  # two bars at 120, and the end ringing out
     assert 0.5 < np.abs(sound).max() < 1
@@ -66,7 +66,7 @@ def test_the_pedal_holds_notes():
     track = part("", 0, [(0, 0.5, 60)])
     track.pedals.append(symusic.Pedal(0, 480 * 4))
     assert level(play(make_piece(track)), 1, 1.5) > 0.001
-    assert play(make_piece(part("", 0, [(0, 0.5, 60)]))).shape[1] < mixer.RATE_HZ
+    assert play(make_piece(part("", 0, [(0, 0.5, 60)]))).shape[1] < soundfont.RATE_HZ
 
 
 def test_notes_sound_on_from_one_block_into_the_next():
