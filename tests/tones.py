@@ -36,7 +36,7 @@ class Tones(Codec):
     fields = ("tone",)
     sizes = (10,)
 
-    def encode(self, piece, labels=None):
+    def encode(self, piece, labels=None, table=None):
         raise NotImplementedError
 
     decode = grammar = words = encode

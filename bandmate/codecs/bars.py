@@ -21,7 +21,7 @@ from pydantic import Field
 from bandmate.codecs.codec import Codec, Grammar, Variety
 from bandmate.music.character import LEVELS, VELOCITY_STEP
 from bandmate.music.draft import Draft
-from bandmate.music.grid import DEFAULT_TEMPO, DURATION, PITCH, PROGRAM, START, VELOCITY, GridPiece, from_grid, tidy, to_grid
+from bandmate.music.grid import DEFAULT_TEMPO, DURATION, PROGRAM, START, GridPiece, from_grid, tidy, to_grid
 from bandmate.music.instruments import CLASSES, DEFAULT_PROGRAMS, DRUM_CLASS
 from bandmate.music.request import Request
 from bandmate.music.theory import KEYS, find_key
@@ -64,6 +64,7 @@ LATER_LEVEL_AT = METRE_AT + len(METRES)  # the loudness towards which the music 
 
 _NEAREST_DURATION = np.abs(np.arange(DURATIONS[-1] + 1)[:, None] - DURATIONS).argmin(axis=1)
 _NEAREST_VELOCITY = np.clip(np.rint(np.maximum(np.arange(128), 8) / VELOCITY_STEP), 1, VELOCITIES).astype(np.int64) - 1
+_HOW_OF_DURATION = 1 + _NEAREST_DURATION * VELOCITIES
 _METRE_OF_LENGTH = {steps: number for number, steps in reversed(list(enumerate(METRE_STEPS)))}
 _LONGEST_WITHIN = np.searchsorted(DURATIONS, np.arange(DURATIONS[-1] + 1), side="right") - 1
 CHARACTER = {"density": DENSITY, "busyness": BUSYNESS, "polyphony": POLYPHONY, "tessitura": TESSITURA}
@@ -88,8 +89,8 @@ class Bars(Codec):
 
     config: BarsConfig
 
-    def encode(self, piece: Piece, labels: Labels | None = None) -> np.ndarray:
-        grid = to_grid(piece, STEPS_PER_QUARTER)
+    def encode(self, piece: Piece, labels: Labels | None = None, table: np.ndarray | None = None) -> np.ndarray:
+        grid = to_grid(piece, STEPS_PER_QUARTER, table)
         if not len(grid.notes):
             raise UserError("the piece has no notes; nothing can be learnt from it or added to it")
         return self.encode_grid(grid, labels or Labels())
@@ -97,22 +98,27 @@ class Bars(Codec):
     def encode_grid(self, grid: GridPiece, labels: Labels) -> np.ndarray:
         """Write a piece on this codec's grid as ids: int16 (N, 3)."""
         notes, programs = _one_part_a_class(grid.notes)
-        families, durations, bars = notes[:, PROGRAM] // 8, *_fit(notes, grid)
-        bar = np.searchsorted(bars[:, 0], notes[:, START], side="right") - 1
-        rows = np.zeros((len(notes) + len(bars), 3), np.int16)
-        places = np.arange(len(notes)) + bar + 1
-        rows[places, 0] = POSITION + notes[:, START] - bars[bar, 0]
-        rows[places, 1] = NOTES + families * 128 + notes[:, PITCH]
-        rows[places, 2] = how(durations, notes[:, VELOCITY])
-        places = np.searchsorted(bar, np.arange(len(bars))) + np.arange(len(bars))
-        rows[places, 0] = BAR + np.arange(len(bars)) % PHRASE
-        rows[places, 1] = LEFT_AT + left_index(len(bars) - np.arange(len(bars)))
-        rows[places, 2] = METRE_AT + metre_ids(grid)[:len(bars)]
-        pitched = families != DRUM_CLASS
-        key = find_key(notes[pitched, PITCH], durations[pitched]) if pitched.any() else None
-        header = self.header(labels.style, labels.composer, programs, bool((~pitched).any()),
-                             int(rows[places[0], 2]) - METRE_AT, key, grid.tempo, len(bars))
-        return np.concatenate([np.array(header, np.int16), rows, np.array([[END, 0, 0]], np.int16)])
+        durations, bars = _fit(notes, grid)
+        start, _, pitch, velocity, program = notes.T
+        family, lines, number = program >> 3, bars[:, 0], np.arange(len(bars))
+        first = start.searchsorted(lines)  # note of each bar
+        counts = np.concatenate((first[1:], [len(notes)])) - first
+        note_at, bar_at = np.arange(len(notes)) + (number + 1).repeat(counts), first + number
+        when, what, how_ = columns = np.empty((3, len(notes) + len(bars)), np.int16)
+        when[note_at] = start + (POSITION - lines).repeat(counts)
+        what[note_at] = (family << 7) + pitch + NOTES
+        how_[note_at] = how(durations, velocity)
+        when[bar_at] = BAR + number % PHRASE
+        what[bar_at] = LEFT_AT + left_index(len(bars) - number)
+        how_[bar_at] = METRE_AT + metre_ids(grid)[:len(bars)]
+        pitched = family != DRUM_CLASS
+        drums = not pitched.all()
+        if drums:
+            pitch, durations = pitch[pitched], durations[pitched]
+        key = find_key(pitch, durations) if len(pitch) else None
+        header = self.header(labels.style, labels.composer, programs, drums, int(how_[bar_at[0]]) - METRE_AT, key, grid.tempo,
+                             len(bars))
+        return np.concatenate([np.array(header, np.int16), columns.T, np.array([[END, 0, 0]], np.int16)])
 
     def header(self, style: str | None, composer: str | None, programs: dict[int, int] | None, drums: bool | None,
                metre: int | None, key: int | None, tempo: float | None, bars: int | None) -> list[tuple[int, int, int]]:
@@ -218,8 +224,7 @@ def sounds(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:
     """Return the ids of the field "how" for durations (steps, rounded to the table) and velocities (1 to 127)."""
-    duration = _NEAREST_DURATION[np.minimum(durations, DURATIONS[-1])]
-    return 1 + duration * VELOCITIES + _NEAREST_VELOCITY[velocities]
+    return _HOW_OF_DURATION[np.minimum(durations, DURATIONS[-1])] + _NEAREST_VELOCITY[velocities]
 
 
 def left_index(bars: np.ndarray) -> np.ndarray:
@@ -229,17 +234,22 @@ def left_index(bars: np.ndarray) -> np.ndarray:
 
 def metre_ids(grid: GridPiece) -> np.ndarray:
     """Return the index into METRES of each bar. A bar cut short, or a rare metre, takes a metre of the same length."""
-    lengths = grid.bar_lengths()
-    ids = np.zeros(len(lengths), np.int64)
-    for length, numerator, denominator in {*zip(lengths.tolist(), *grid.bars[:, 1:].T.tolist(), strict=True)}:
-        exact = METRES.index((numerator, denominator)) if (numerator, denominator) in METRES else -1
-        if exact < 0 or METRE_STEPS[exact] != length:
-            exact = _METRE_OF_LENGTH.get(length, -1)
-        if exact < 0:
-            raise UserError(f"a bar of {numerator}/{denominator}, {length / STEPS_PER_QUARTER:g} quarters long, is not "
-                            "among the metres of the codec 'bars'; use a common metre")
-        ids[(lengths == length) & (grid.bars[:, 1] == numerator) & (grid.bars[:, 2] == denominator)] = exact
-    return ids
+    bars = (grid.bar_lengths().astype(np.int64) << 32) + (grid.bars[:, 1] << 16) + grid.bars[:, 2]
+    if (bars == bars[0]).all():
+        kinds, kind = bars[:1], np.zeros(len(bars), np.int64)
+    else:
+        kinds, kind = np.unique(bars, return_inverse=True)
+    return np.array([_metre_id(bar >> 32, bar >> 16 & 0xffff, bar & 0xffff) for bar in kinds.tolist()])[kind]
+
+
+def _metre_id(length: int, numerator: int, denominator: int) -> int:
+    exact = METRES.index((numerator, denominator)) if (numerator, denominator) in METRES else -1
+    if exact < 0 or METRE_STEPS[exact] != length:
+        exact = _METRE_OF_LENGTH.get(length, -1)
+    if exact < 0:
+        raise UserError(f"a bar of {numerator}/{denominator}, {length / STEPS_PER_QUARTER:g} quarters long, is not "
+                        "among the metres of the codec 'bars'; use a common metre")
+    return exact
 
 
 def _one_part_a_class(notes: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:

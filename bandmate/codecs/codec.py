@@ -97,8 +97,11 @@ class Codec(ABC):
         self.config = self.Config() if config is None else config
 
     @abstractmethod
-    def encode(self, piece: Piece, labels: Labels | None = None) -> np.ndarray:
-        """Write a whole piece as ids: int16 (N, F). Raises UserError for a piece that cannot be written."""
+    def encode(self, piece: Piece, labels: Labels | None = None, table: np.ndarray | None = None) -> np.ndarray:
+        """Write a whole piece as ids: int16 (N, F). ``table`` is its note table, if that is at hand.
+
+        Raises UserError for a piece that cannot be written.
+        """
 
     @abstractmethod
     def decode(self, ids: np.ndarray, request: Request | None = None) -> Piece:

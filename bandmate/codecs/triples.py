@@ -75,15 +75,15 @@ class Triples(Codec):
 
     config: TriplesConfig
 
-    def encode(self, piece: Piece, labels: Labels | None = None) -> np.ndarray:
-        notes = self._grid_notes(piece) if self.config.clock == "grid32" else self._millisecond_notes(piece)
+    def encode(self, piece: Piece, labels: Labels | None = None, table: np.ndarray | None = None) -> np.ndarray:
+        notes = self._grid_notes(piece, table) if self.config.clock == "grid32" else self._millisecond_notes(piece)
         if not len(notes):
             raise UserError("the piece has no notes for the instrument groups of the codec 'triples'; "
                             "take another piece, or the codec's setting groups=nearest")
         return self._write(notes)[:, None]
 
-    def _grid_notes(self, piece: Piece) -> np.ndarray:
-        notes = self._grouped(to_grid(piece, GRID_STEPS_PER_QUARTER).notes.astype(np.int64))
+    def _grid_notes(self, piece: Piece, table: np.ndarray | None = None) -> np.ndarray:
+        notes = self._grouped(to_grid(piece, GRID_STEPS_PER_QUARTER, table).notes.astype(np.int64))
         whole = 4 * GRID_STEPS_PER_QUARTER  # a rest before the first note is kept if it is shorter than a bar of 4/4
         notes[:, START] -= notes[:1, START] // whole * whole
         return tidy(_shorten_rests(notes))

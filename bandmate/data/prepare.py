@@ -82,6 +82,7 @@ class _Listing:
     codec: Codec
     count: int
     request: str  # a hash of everything that the result depends on
+    shelf: sources.Shelf
 
 
 def _codec_class(name: str) -> type[Codec]:
@@ -95,7 +96,8 @@ def _list(named: list[str], wanted: str | Codec, filters: Filters) -> _Listing:
     """Go through all names once: labels, vocabulary, count."""
     sources.check(named)
     librarian, digest, count = Librarian(), hashlib.sha256(), 0
-    for entry in sources.walk(named, content=False):
+    shelf = sources.Shelf()
+    for entry in sources.walk(named, content=False, largest=filters.largest(), shelf=shelf):
         known = librarian.see(entry)
         digest.update(repr((entry.path, entry.size, entry.trouble, known and vars(known.labels))).encode())
         count += 1
@@ -103,7 +105,7 @@ def _list(named: list[str], wanted: str | Codec, filters: Filters) -> _Listing:
         raise UserError(f"there are no files in {', '.join(map(repr, named))}; music files were expected; name another source")
     codec = wanted if isinstance(wanted, Codec) else _fresh_codec(_codec_class(wanted), librarian)
     digest.update(repr((arrays.FORMAT, codec.name, codec.config, filters)).encode())
-    return _Listing(librarian, codec, count, digest.hexdigest())
+    return _Listing(librarian, codec, count, digest.hexdigest(), shelf)
 
 
 def _fresh_codec(kind: type[Codec], librarian: Librarian) -> Codec:
@@ -135,12 +137,12 @@ def _claim(out: Path, listing: _Listing) -> None:
             path.write_text(json.dumps({"request": listing.request}))
 
 
-def _shards(named: list[str], librarian: Librarian, largest: int) -> Iterator[Files]:
+def _shards(named: list[str], listing: _Listing, largest: int) -> Iterator[Files]:
     """Deal all files into shards; the same files always make the same shards."""
     files: Files = []
     weight, size = 0, 0
-    for entry in sources.walk(named, content=True, largest=largest):
-        files.append((entry, librarian.know(entry)))
+    for entry in sources.walk(named, content=True, largest=largest, shelf=listing.shelf):
+        files.append((entry, listing.librarian.know(entry)))
         weight += 1 if entry.path.lower().endswith(MIDI_SUFFIXES) else SCORE_WEIGHT
         size += min(entry.size, largest)
         if weight >= SHARD_FILES or size >= SHARD_BYTES:
@@ -161,7 +163,7 @@ def _encode(job: Job, named: list[str], listing: _Listing, workers: int, progres
 
     shards = 0
     with Crew(job, workers, done) as crew:
-        for files in _shards(named, listing.librarian, job.filters.largest()):
+        for files in _shards(named, listing, job.filters.largest()):
             if job.finished(shards):
                 done(len(files))
             else:

@@ -136,7 +136,7 @@ def _encode(job: Job, entry: Entry, data: bytes, labels: Labels) -> Encoded | Re
                 return rejection
             labels = _add(labels, said)
             ticks = piece.ticks_per_quarter
-            return (_rows(job.codec, piece, labels), duplicates.signatures(notes, track_numbers(piece), ticks),
+            return (_rows(job.codec, piece, labels, notes), duplicates.signatures(notes, track_numbers(piece), ticks),
                     duplicates.fingerprint(notes, ticks), labels)
     except TooSlow:
         return Rejection("too slow", f"{job.filters.seconds_a_piece:g} seconds for a piece")
@@ -156,10 +156,10 @@ def _add(labels: Labels, said: Labels) -> Labels:
     return labels.replace(**own) if own else labels
 
 
-def _rows(codec: Codec, piece: Piece, labels: Labels) -> np.ndarray:
+def _rows(codec: Codec, piece: Piece, labels: Labels, notes: np.ndarray) -> np.ndarray:
     """Encode a piece; one with bars that the codec does not know, in common bars."""
     try:
-        return codec.encode(piece, labels)
+        return codec.encode(piece, labels, notes)
     except UserError:
         piece = from_grid(common_bars(to_grid(piece, CLEAN_GRID)))
     try:
