@@ -104,8 +104,10 @@ class Draft:
             for start, end, pitch, velocity in zip(starts[mine].tolist(), ends[mine].tolist(), new[mine, PITCH].tolist(),
                                                    new[mine, VELOCITY].tolist(), strict=True):
                 same = given[given[:, PITCH] == pitch]
-                if ((same[:, START] <= start) & (start < same[:, START] + same[:, DURATION])).any():
+                until = (same[:, START] + same[:, DURATION])[same[:, START] <= start].max(initial=0)
+                if until - start > quarter // (2 * steps_per_quarter):
                     continue  # the given note still sounds
+                start = max(start, until)  # it ends a little beside the grid
                 end = min([end, *same[same[:, START] > start, START].tolist()])
                 track.notes.append(symusic.Note(start, max(end - start, 1), pitch, velocity))
             track.notes = type(track.notes)(sorted(track.notes, key=lambda note: (note.time, note.pitch)))
