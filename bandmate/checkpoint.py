@@ -217,7 +217,9 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _fill(model: Model, tensors: dict[str, Tensor], path: Path) -> None:
     """Put weights into a model, each with its own name and shape, all of them finite."""
-    wanted, found = _weights(model), {name: tensor for name, tensor in tensors.items() if not name.startswith(_OPTIMIZER)}
+    found = {name: tensor for name, tensor in tensors.items() if not name.startswith(_OPTIMIZER)}
+    model.make_room({name: tensor.shape for name, tensor in found.items()})
+    wanted = _weights(model)
     wrong = sorted({name for name in wanted.keys() | found.keys()
                     if name not in wanted or name not in found or wanted[name].shape != found[name].shape})
     if not wrong:

@@ -113,6 +113,9 @@ class Model(nn.Module, ABC):
         """Take the weights of another model of the same family and Config."""
         self.load_state_dict(other.state_dict())
 
+    def make_room(self, shapes: dict[str, Any]) -> None:
+        """Prepare for weights of these shapes, which are about to be read; for families that grow as they learn."""
+
     def parameter_count(self) -> int:
         """Return the number of weights."""
         return sum(p.numel() for p in _unique(self.parameters()))

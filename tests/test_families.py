@@ -34,7 +34,8 @@ class Tiny:
 SHAPE = {"width": 32, "layers": 2, "heads": 2, "head_width": 16, "hidden": 48, "context": 96}
 TINY = [Tiny("bands", "bars", SHAPE),
         Tiny("bands", "bars", {**SHAPE, "form": "stream"}),
-        Tiny("bands", "triples", {**SHAPE, "form": "stream"})]
+        Tiny("bands", "triples", {**SHAPE, "form": "stream"}),
+        Tiny("markov", "bars"), Tiny("markov", "triples")]
 each_family = pytest.mark.parametrize(
     "tiny", TINY, ids=lambda tiny: " ".join([tiny.family, tiny.codec, tiny.config.get("form", "steps")]))
 
@@ -105,3 +106,26 @@ def test_what_was_asked_for_plays(tiny: Tiny) -> None:
     assert piece.tempos[0].qpm == pytest.approx(100)
     assert seen == sorted(seen)
     assert seen[-1] == 1
+
+
+def test_markov_counts_by_hand() -> None:
+    model = Tiny("markov", "triples").make()
+    ids = torch.tensor([[[1], [2], [3], [2], [3]]])
+    model.count(ids.numpy())
+    batch = {"ids": ids, "given": torch.zeros(ids.shape[:2], dtype=torch.bool)}
+    size = model.codec.sizes[0]
+    alone = (2 + 2 / size) / (4 + 2)  # 2 came twice of four, two kinds came
+    own = (2 + 2 * alone) / (4 + 2)  # a row of one field has nothing before it
+    one = (1 + own) / (1 + 1)  # after 1 came 2, once
+    assert model.nats(batch)[0, 0, 0].item() == pytest.approx(-np.log((1 + one) / (1 + 1)), rel=1e-6)
+    assert model.nats(batch)[0, 1, 0] < model.nats({**batch, "ids": torch.tensor([[[1], [2], [9], [2], [3]]])})[0, 1, 0]
+
+
+def test_markov_keeps_what_it_counted(tmp_path) -> None:
+    model = Tiny("markov", "bars").make()
+    batch = batch_of(model)
+    model.step(batch, model.optimizers(0.1), lambda loss: loss.backward())
+    checkpoint.save(model, tmp_path / "m.safetensors", Card(family="markov"))
+    again = checkpoint.load(tmp_path / "m.safetensors")
+    assert len(again.keys) > 100
+    assert again.score(batch)["nats"].item() == pytest.approx(model.score(batch)["nats"].item())

@@ -77,12 +77,17 @@ def _write(piece: Piece, path: Path, request: dict[str, object], soundfont: str 
 
 def _write_record(request: dict[str, object], path: Path) -> None:
     """Write what was asked for and what was at work: enough to make the piece again."""
-    versions = {"python": platform.python_version()}
+    with whole_file(path) as unfinished:
+        text = json.dumps({**request, "versions": versions()}, indent=2, ensure_ascii=False, default=str)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages at work."""
+    found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            versions[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
             continue
-    with whole_file(path) as unfinished:
-        text = json.dumps({**request, "versions": versions}, indent=2, ensure_ascii=False, default=str)
-        unfinished.write_text(text + "\n", encoding="utf-8")
+    return found
