@@ -109,7 +109,9 @@ def write(model: Any, grammar: Grammar, options: Options, progress: Progress = l
     state = model.listen(torch.from_numpy(rows[0]), multiply=multiply) if len(grammar.prompt) else None
 
     def pick(field: int, logits: Tensor, chosen: Tensor) -> Tensor:
-        return dice.draw(logits, grammar.mask(field, chosen.numpy()))
+        lean = grammar.lean(field, chosen.numpy())
+        return dice.draw(logits if lean is None else logits.float().cpu() + torch.from_numpy(lean),
+                         grammar.mask(field, chosen.numpy()))
 
     while not grammar.done.all():
         if state is None or grammar.stale or state.length + model.tokens_a_row > state.capacity:

@@ -12,6 +12,7 @@ import numpy as np
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars_header import Header, Heading
+from bandmate.codecs.bars_lean import leaning
 from bandmate.codecs.bars_lessons import character
 from bandmate.codecs.bars_limits import BASS, Limits
 from bandmate.codecs.bars_plan import Bar, Plan
@@ -54,6 +55,7 @@ class BarsGrammar(Grammar):
         self.given = draft.on_grid(b.STEPS_PER_QUARTER)[0][~draft.written] if draft else np.zeros((0, 5), np.int64)
         self.rows = [Stream(Header(self.heading, self.limits.table, draft is not None), required, self.limits.table)
                      for _ in range(rows)]
+        self.leans = [lean for _ in range(rows) for lean in [leaning(request)] if lean is not None]
         self.variations = [Variation(request, self.limits.table, n) for n in range(rows)] if request.task == "vary" else []
         self.past = Past(Plan.of(draft.whole()).bars, rows) if draft and request.fresh else None
         for row in self.rows:
@@ -183,6 +185,22 @@ class BarsGrammar(Grammar):
             if self.variations:
                 self.variations[number].how(when - b.POSITION, ids[1], into)
 
+    def lean(self, field: int, chosen: np.ndarray) -> np.ndarray | None:
+        if not self.leans:
+            return None
+        out = np.zeros((len(self.rows), self.sizes[field]), np.float32)
+        for lean, row, ids, into in zip(self.leans, self.rows, chosen.tolist(), out, strict=True):
+            if row.done or not row.header.written or row.at < 0 or row.between:
+                continue
+            bar = self.todo[row.at]
+            if field == 0:
+                lean.when(row.position, row.notes, bar.steps, into)
+            elif ids[0] >= b.POSITION and field == 1:
+                lean.what(ids[0] - b.POSITION, into)
+            elif ids[0] >= b.POSITION:
+                lean.how(ids[0] - b.POSITION, row.at / len(self.todo), into)
+        return out
+
     def _ends_run(self, row: Stream) -> bool:
         return row.at + 1 == len(self.todo) or self.todo[row.at + 1].first != self.todo[row.at].first
 
@@ -220,6 +238,8 @@ class BarsGrammar(Grammar):
             self.variations[number].begin(bar)
         if self.past is not None:
             self.past.begin(number, bar)
+        if self.leans:
+            self.leans[number].begin(bar)
 
     def _named(self, row: Stream) -> np.ndarray:
         """Tell which classes the header names, where the model chose them: bool (17,)."""
@@ -248,6 +268,8 @@ class BarsGrammar(Grammar):
             self.variations[number].play(position, what)
         if self.past is not None:
             self.past.play(number, position, what)
+        if self.leans:
+            self.leans[number].play(position, what, how)
 
     @property
     def stale(self) -> bool:

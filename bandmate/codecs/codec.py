@@ -44,6 +44,10 @@ class Grammar(ABC):
         ``chosen`` (B, F) holds the fields before ``field`` that are already drawn for this step.
         """
 
+    def lean(self, field: int, chosen: np.ndarray) -> np.ndarray | None:
+        """Return what is added to the logits of ``field`` for the sake of the request: (B, sizes[field]), None for nothing."""
+        return None
+
     @abstractmethod
     def advance(self, chosen: np.ndarray) -> None:
         """Take in one whole step (B, F). A finished row must be given padding."""
