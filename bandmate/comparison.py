@@ -36,7 +36,8 @@ Row = dict[str, Any]
 Progress = Callable[[str, float], None]
 
 
-def compare(names: Sequence[str], data: Prepared, protocol: Protocol, progress: Progress = lambda what, share: None) -> list[Row]:
+def compare(names: Sequence[str], data: Prepared, protocol: Protocol,
+            progress: Progress = lambda what, share: None) -> list[Row]:
     """Return one row for each model (a shipped name, a file or a run folder), then one for people.
 
     Raises UserError if a model reads another codec than the data are written in.

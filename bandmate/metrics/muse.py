@@ -26,18 +26,16 @@ ROLES = ("bass", "drums", "guitar", "piano", "strings")
 PAIRS = ("bass-guitar", "bass-strings", "bass-piano", "guitar-strings", "guitar-piano", "strings-piano")
 CELLS = (*(f"EB {role}" for role in ROLES), *(f"{name} {role}" for name in ("UPC", "QN") for role in ROLES if role != "drums"),
          "DP drums", *(f"TD {pair}" for pair in PAIRS))
-STEPS_A_QUARTER = 24
-_SIXTEENTH = STEPS_A_QUARTER // 4
-_QUALIFIED, _QUALIFIED_RELEASED = 3, 2  # steps
-_LOWEST, _BAND = 24, 7  # of the released code: C1 to B7 in twelve bands of 7 semitones
+STEPS_A_QUARTER, _SIXTEENTH = 24, 6
+_QUALIFIED = {False: 3, True: 2}  # steps; True is the released code, here and below
+_LOWEST, _BAND = 24, 7  # of the released code: C1 to B7 are twelve bands of 7 semitones
 _DRUM_MASK = np.array([1, 0.3, 0, 0, 0, 0.3])  # how much a drum counts on each step of a 16th, in the released code
 _UNUSED = ("effects", "percussion", "sounds")  # classes without a role, as in the Lakh Pianoroll Dataset
-_PITCH = np.arange(128)
-_FOLDS = {False: _PITCH[:, None] % 12 == np.arange(12),  # pitches to twelve classes; released_code: to twelve bands
-          True: ((_PITCH - _LOWEST) // _BAND)[:, None] == np.arange(12)}
+_PITCH, _TWELVE = np.arange(128)[:, None], np.arange(12)
+_FOLDS = {False: _PITCH % 12 == _TWELVE, True: (_PITCH - _LOWEST) // _BAND == _TWELVE}  # pitches to classes, or to bands
 
 # Harte, Sandler and Gasser, 2006: circles of fifths, minor thirds and major thirds, of radius 1, 1 and 1/2.
-_ANGLES = np.pi * np.arange(12)[:, None] * np.array([7 / 6, 3 / 2, 2 / 3])
+_ANGLES = np.pi * _TWELVE[:, None] * np.array([7 / 6, 3 / 2, 2 / 3])
 _TONAL_SPACE = np.concatenate((np.sin(_ANGLES), np.cos(_ANGLES)), axis=1) * np.array([1, 1, 0.5, 1, 1, 0.5])
 
 
@@ -79,14 +77,12 @@ def tonal_distance(piece: Piece, first: str, second: str, released_code: bool = 
 def cells(pieces: Sequence[Piece], released_code: bool = False) -> dict[str, float]:
     """Return the 20 cells of the published table for a set of pieces, such as "EB bass", "DP drums" or "TD bass-guitar".
 
-    Every bar (for TD, beat) of every piece in which the roles play counts once; a cell without a value is left out.
-    Undefined: no pieces.
+    All bars (TD: beats) of pieces in which the roles play count; cells without a value are left out. Undefined: no pieces.
     """
     if not len(pieces):
         raise Undefined("no pieces")
     found: dict[str, list[np.ndarray]] = {name: [] for name in CELLS}
-    for piece in pieces:
-        band = _band(piece)
+    for band in map(_band, pieces):
         for name, values in found.items():
             with suppress(Undefined):
                 values.append(_values(band, name, released_code))
@@ -110,15 +106,18 @@ class _Band(NamedTuple):
     grid: GridPiece
     lines: np.ndarray
     parts: Mapping[str, np.ndarray]
+    rolls: dict[str, np.ndarray]
 
     def roll(self, role: str) -> np.ndarray:
-        return piano_roll(self.parts[role], self.grid.end)
+        if role not in self.rolls:
+            self.rolls[role] = piano_roll(self.parts[role], self.grid.end)
+        return self.rolls[role]
 
 
 def _band(piece: Piece) -> _Band:
     grid = to_grid(piece, STEPS_A_QUARTER)
     roles = np.array([str(role_of(program)) for program in grid.notes[:, PROGRAM].tolist()])
-    return _Band(grid, grid.bars[:, 0], {role: grid.notes[roles == role] for role in ROLES if (roles == role).any()})
+    return _Band(grid, grid.bars[:, 0], {role: grid.notes[roles == role] for role in ROLES if (roles == role).any()}, {})
 
 
 def _mean(piece: Piece, name: str, released: bool = False) -> float:
@@ -126,7 +125,7 @@ def _mean(piece: Piece, name: str, released: bool = False) -> float:
 
 
 def _values(band: _Band, name: str, released: bool) -> np.ndarray:
-    """Return the values of a cell, one for each bar or beat that has one; at least one."""
+    """Return the values of a cell, one a bar or beat that has one; at least one."""
     measure, roles = name.split()
     for role in roles.split("-"):
         if role == "drums" and measure in ("UPC", "QN", "TD"):
@@ -149,17 +148,14 @@ def _pitch_classes(band: _Band, role: str, released: bool) -> np.ndarray:
 
 
 def _qualified_notes(band: _Band, role: str, released: bool) -> np.ndarray:
-    notes, least = band.parts[role], _QUALIFIED_RELEASED if released else _QUALIFIED
+    notes = band.parts[role]
     bar, length = _runs(notes, band.grid) if released else (bar_of(band.grid, notes), notes[:, DURATION])
-    count, long = np.bincount(bar), np.bincount(bar, length >= least)
+    count, long = np.bincount(bar), np.bincount(bar, length >= _QUALIFIED[released])
     return 100 * long[count > 0] / count[count > 0]
 
 
 def _runs(notes: np.ndarray, grid: GridPiece) -> tuple[np.ndarray, np.ndarray]:
-    """Return bar and length of what the released code takes for notes: runs of sounding steps, cut at bar lines.
-
-    As in its data, a note that is struck again at once ends a step earlier.
-    """
+    """Return bar and length of the released code's notes: cut at bar lines, a step short if struck again at once."""
     start, length, pitch = notes[:, START], notes[:, DURATION], notes[:, PITCH]
     again = np.isin((start + length) * 128 + pitch, start * 128 + pitch) & (length > 1)
     notes = np.column_stack((start, length - again, pitch))
@@ -188,15 +184,15 @@ def _tonal_distances(band: _Band, pair: str, released: bool) -> np.ndarray:
         band.lines.tolist(), band.grid.bar_lengths().tolist(), strict=True)])
     places, both = [], np.ones(len(beats), bool)
     for role in pair.split("-"):
-        chroma = np.add.reduceat(band.roll(role).astype(np.int64), beats) @ _FOLDS[released].astype(np.int64)
+        chroma = np.add.reduceat(band.roll(role), beats, dtype=np.int16) @ _FOLDS[released].astype(np.int16)
         total = chroma.sum(axis=1, keepdims=True)
         both &= total[:, 0] > 0
         places.append(chroma / np.maximum(total, 1) @ _TONAL_SPACE)
     distances = np.linalg.norm(places[0] - places[1], axis=1)
     if not released:
         return distances[both]
-    first = np.searchsorted(beats, band.lines)
-    means = np.add.reduceat(distances, first) / np.diff(np.append(first, len(beats)))
+    first = beats.searchsorted(band.lines)
+    means = np.add.reduceat(distances, first) / np.add.reduceat(np.ones(len(beats)), first)
     return means[np.logical_and.reduceat(both, first)]
 
 

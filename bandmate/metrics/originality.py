@@ -56,12 +56,15 @@ class Moments:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a piece shares with a library: the longest run as it stands and in any key, the share of its 8-grams."""
+    """What a piece shares with a library: the longest run and the share of its 8-grams, as it stands and in any key.
+
+    The shares are None for a piece of fewer than eight events.
+    """
 
     exact: Run
     transposed: Run
-    grams: float
-    transposed_grams: float
+    grams: float | None
+    transposed_grams: float | None
 
 
 class Library:
@@ -93,37 +96,49 @@ class Library:
         A run ``transposed`` may stand in another key there, or in the same. Raises Undefined for a piece without notes.
         """
         found = moments(piece)
-        exact = self._longest(found, False, by)
+        exact = self._run(found, *self._exact.match(found.exact), by)
         if not transposed:
             return exact
-        other = self._longest(found, True, by)
+        other = self._run(found, *self._relative.match(found.relative, STEP_BITS), by)
         return max(exact, other, key=lambda run: (run.events, run.beats) if by == "events" else (run.beats, run.events))
 
     def shared(self, piece: Piece, transposed: bool = False) -> float:
         """Return the share (0 to 1) of a piece's stretches of eight events that are found in the library.
 
-        Raises Undefined for a piece of fewer than eight events.
+        Raises Undefined for a piece without notes, or of fewer than eight events.
         """
         found = moments(piece)
-        if len(found.exact) < GRAM:
+        share = _share(self._exact.match(found.exact)[0])
+        if transposed and share is not None:
+            share = max(share, _share(self._relative.match(found.relative, STEP_BITS)[0]) or 0.0)
+        if share is None:
             raise Undefined("fewer than eight events")
-        return float((self._lengths(found, transposed)[0][:len(found.exact) - GRAM + 1] >= GRAM).mean())
+        return share
 
-    def _lengths(self, found: Moments, transposed: bool) -> tuple[np.ndarray, np.ndarray]:
-        if transposed:
-            return self._relative.match(found.relative, STEP_BITS)
-        return self._exact.match(found.exact)
+    def compare(self, piece: Piece, by: str = "events") -> Comparison:
+        """Return all of this at once, which is quicker. Raises Undefined for a piece without notes."""
+        found = moments(piece)
+        exact, relative = self._exact.match(found.exact), self._relative.match(found.relative, STEP_BITS)
+        runs = self._run(found, *exact, by), self._run(found, *relative, by)
+        grams, other = _share(exact[0]), _share(relative[0])
+        longest = max(runs, key=lambda run: (run.events, run.beats) if by == "events" else (run.beats, run.events))
+        return Comparison(runs[0], longest, grams, None if grams is None or other is None else max(grams, other))
 
-    def _longest(self, found: Moments, transposed: bool, by: str) -> Run:
-        lengths, where = self._lengths(found, transposed)
+    def _run(self, found: Moments, lengths: np.ndarray, where: np.ndarray, by: str) -> Run:
+        """Choose the best of the stretches that start at each moment."""
         start = np.arange(len(lengths))
         beats = (found.times[start + lengths] - found.times[start]) / STEPS_PER_QUARTER
         best = int(np.lexsort((beats, lengths) if by == "events" else (lengths, beats))[-1])
         if not lengths[best]:
             return Run()
-        number, first = map(int, (self._relative if transposed else self._exact).place(int(where[best])))
+        number, first = map(int, self._exact.place(int(where[best])))  # both views lay the pieces out alike
         return Run(int(lengths[best]), float(beats[best]), self.names[number], number,
                    float(found.times[best]) / STEPS_PER_QUARTER, float(self._times[number][first]) / STEPS_PER_QUARTER)
+
+
+def _share(lengths: np.ndarray) -> float | None:
+    starts = lengths[:len(lengths) - GRAM + 1] if len(lengths) >= GRAM else lengths[:0]
+    return float((starts >= GRAM).mean()) if len(starts) else None
 
 
 def moments(piece: Piece) -> Moments:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from bandmate.metrics.tonality import entropy
 from bandmate.metrics.undefined import Undefined
 from bandmate.music.grid import PITCH, PROGRAM, START, GridPiece, to_grid
 from bandmate.piece import DRUMS, Piece
@@ -45,7 +44,9 @@ def window_entropy(piece: Piece, bars: int) -> float:
     sums = np.concatenate((np.zeros((1, 12), np.int64), histograms.cumsum(axis=0)))
     length = min(bars, len(histograms))
     windows = sums[length:] - sums[:-length]
-    return float(np.mean([entropy(window) for window in windows if window.any()]))
+    windows = windows[windows.any(axis=1)]
+    shares = windows / windows.sum(axis=1, keepdims=True)
+    return float(-(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1).mean()) + 0.0  # no minus zero
 
 
 def grooving_similarity(piece: Piece) -> float:

@@ -126,7 +126,7 @@ def piano_roll(notes: np.ndarray, steps: int) -> np.ndarray:
     edges = np.zeros((steps + 1, 128), np.int16)
     np.add.at(edges, (notes[:, START], notes[:, PITCH]), 1)
     np.add.at(edges, (np.minimum(notes[:, START] + notes[:, DURATION], steps), notes[:, PITCH]), -1)
-    return edges[:-1].cumsum(axis=0) > 0
+    return edges[:-1].cumsum(axis=0, dtype=np.int16) > 0
 
 
 def _pitches(piece: Piece) -> np.ndarray:
@@ -138,8 +138,19 @@ def _pitches(piece: Piece) -> np.ndarray:
 
 
 def _sounding(piece: Piece) -> np.ndarray:
+    """Return how many different pitches sound on each step until the end of the last note: int64 (steps,)."""
     notes = to_grid(piece, STEPS_A_QUARTER).notes
     pitched = notes[notes[:, PROGRAM] != DRUMS]
     if not len(pitched):
         raise Undefined("no pitched notes")
-    return piano_roll(pitched, int((notes[:, START] + notes[:, DURATION]).max())).sum(axis=1)
+    last = int((notes[:, START] + notes[:, DURATION]).max())
+    line = pitched[:, PITCH].astype(np.int64) * last  # pitches one after another on one line of time
+    order = (line + pitched[:, START]).argsort()
+    line, start = line[order], (line + pitched[:, START])[order]
+    end = start + pitched[order, DURATION]
+    start[1:] = np.maximum(start[1:], np.maximum.accumulate(end)[:-1])  # a pitch that several parts play counts once
+    new = end > start
+    edges = np.zeros(last + 1, np.int64)
+    np.add.at(edges, (start - line)[new], 1)
+    np.add.at(edges, (end - line)[new], -1)
+    return edges[:-1].cumsum()
