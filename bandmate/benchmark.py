@@ -76,7 +76,7 @@ def _ours() -> dict[str, Contestant]:
             with torch.inference_mode():
                 state = model.listen(torch.randint(model.sizes[0], (batch, PROMPT, 1)), multiply=multiply)
                 for _ in range(ids):
-                    model.next_row(state, lambda field, logits, chosen: dice.draw(logits, allowed))
+                    model.next_row(state, lambda field, logits, chosen: dice.draw(logits, allowed))  # type: ignore[arg-type]
         return compose
 
     return {f"bandmate, {precision}": contestant(precision) for precision in PRECISIONS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from bandmate.codecs.codec import Grammar
 from bandmate.light import Multiply, plain
 from bandmate.model import Options, Progress
 
+TRIES = 16  # how often a row is drawn at most
+HOPELESS = 5  # refusals after which a first id is no longer drawn for this row
+SURE = 0.95  # share of what is allowed from which on nothing is drawn anew
 HEARD = 2 / 3  # share of the memory that is filled when streams hear anew
 
 
@@ -80,9 +84,12 @@ class Dice:
 
     def draw(self, logits: Tensor, mask: np.ndarray) -> Tensor:
         """Draw one id a row (B,) among those that ``mask`` (B, V) allows."""
-        rows = zip(self.random, self.surprise, logits.float().cpu().numpy(), mask, strict=True)
-        return torch.tensor([self._draw(random.random(), surprise, row, np.flatnonzero(allowed))
-                             for random, surprise, row, allowed in rows])
+        return torch.tensor([self.one(number, row, allowed)
+                             for number, (row, allowed) in enumerate(zip(logits.float().cpu().numpy(), mask, strict=True))])
+
+    def one(self, number: int, logits: np.ndarray, allowed: np.ndarray) -> int:
+        """Draw an id for stream ``number`` among those that are ``allowed``: bool (V,)."""
+        return self._draw(self.random[number].random(), self.surprise[number], logits, np.flatnonzero(allowed))
 
     def _draw(self, throw: float, surprise: list[float], logits: np.ndarray, ids: np.ndarray) -> int:
         if len(ids) == 1:
@@ -92,6 +99,54 @@ class Dice:
         place = np.searchsorted(sums, throw * sums[-1], side="right")
         surprise.append(-float(np.log(likely[place])))
         return int(ids[place])
+
+
+class Hand:
+    """Draws the fields of a row, one after another, for every stream.
+
+    The first field says when something happens, and is drawn before it is known what. If then most of what the model wants
+    there is not allowed (it thinks of the drums, but only the piano is to be written), the row is drawn anew, the oftener,
+    the less is allowed. So a row has the chance that the model gives to it as a whole, among all rows that are allowed.
+    """
+
+    def __init__(self, grammar: Grammar, dice: Dice) -> None:
+        self.grammar, self.dice = grammar, dice
+        self.again = np.ones(len(dice.random), bool)
+        """Streams whose row is still to be drawn."""
+        self._drawing = self.again
+        self._tries = 0
+        self._surprises = [len(surprise) for surprise in dice.surprise]
+        self._refused: list[Counter[int]] = [Counter() for _ in dice.random]  # first ids that came to nothing
+
+    def __call__(self, field: int, logits: Tensor, chosen: Tensor) -> Tensor:
+        """Return the ids of a field (B,), for logits (B, V) and the fields chosen so far (B, F)."""
+        mask, lean = self.grammar.mask(field, chosen.numpy()), self.grammar.lean(field, chosen.numpy())
+        scores = logits.float().cpu().numpy()
+        if lean is not None:
+            scores = scores + lean
+        if field == 0:
+            self._drawing, self.again = self.again, np.zeros_like(self.again)
+            self._tries += 1
+        ids = chosen[:, field].clone()
+        for number in np.flatnonzero(self._drawing).tolist():
+            if field == 0:
+                del self.dice.surprise[number][self._surprises[number]:]
+                hopeless = [when for when, times in self._refused[number].items() if times >= HOPELESS]
+                if mask[number].sum() > len(hopeless):
+                    mask[number, hopeless] = False
+            elif field == 1 and self._tries < TRIES and self._is_unwanted(number, scores[number], mask[number]):
+                self.again[number] = True
+                self._refused[number][int(chosen[number, 0])] += 1
+            ids[number] = mask[number].argmax() if self.again[number] else self.dice.one(number, scores[number], mask[number])
+        return ids
+
+    def _is_unwanted(self, number: int, scores: np.ndarray, allowed: np.ndarray) -> bool:
+        """Throw whether to draw anew: with the chance of what is not allowed, where there is a choice at all."""
+        if allowed.sum() < 2:
+            return False
+        heights = np.exp(scores - scores.max())
+        share = heights[allowed].sum() / heights.sum()
+        return share < SURE and self.dice.random[number].random() > share
 
 
 @torch.inference_mode()
@@ -108,15 +163,10 @@ def write(model: Any, grammar: Grammar, options: Options, progress: Progress = l
     rows: list[np.ndarray] = [np.tile(grammar.prompt.astype(np.int64)[None], (count, 1, 1))]
     state = model.listen(torch.from_numpy(rows[0]), multiply=multiply) if len(grammar.prompt) else None
 
-    def pick(field: int, logits: Tensor, chosen: Tensor) -> Tensor:
-        lean = grammar.lean(field, chosen.numpy())
-        return dice.draw(logits if lean is None else logits.float().cpu() + torch.from_numpy(lean),
-                         grammar.mask(field, chosen.numpy()))
-
     while not grammar.done.all():
         if state is None or grammar.stale or state.length + model.tokens_a_row > state.capacity:
             state = model.listen(*recall(model, grammar, np.concatenate(rows, axis=1)), multiply=multiply)
-        row = model.next_row(state, pick).numpy()
+        row = model.next_row(state, Hand(grammar, dice)).numpy()
         grammar.advance(row)
         rows.append(row[:, None])
         progress(grammar.progress)

@@ -8,10 +8,11 @@ import torch
 from music_made_here import band, table
 
 from bandmate.codecs.bars import Bars, bar_lines
+from bandmate.codecs.codec import Grammar
 from bandmate.families.bands import Bands, BandsConfig
 from bandmate.model import Options
 from bandmate.obedience.learnt import levels_of
-from bandmate.sampling import Dice, chances, write
+from bandmate.sampling import Dice, Hand, chances, write
 from bandmate.settings import UserError
 
 LOGITS = np.log(np.array([0.5, 0.25, 0.15, 0.1]))
@@ -60,11 +61,11 @@ def test_a_variant_is_the_same_alone_and_among_others(model) -> None:
 
 
 def test_a_piece_longer_than_the_memory_still_has_its_bars(model) -> None:
-    options = Options(bars=24, instruments=("piano", "bass"), drums=True, variants=2, seed=2)
+    options = Options(bars=64, instruments=("piano", "bass"), drums=True, variants=2, seed=2)
     streams = write(model, model.codec.grammar(options, 2), options)
     for ids in streams:
         assert len(ids) > 2 * model.config.context
-        assert bar_lines(ids[:, 0]).sum() == 24
+        assert bar_lines(ids[:, 0]).sum() == 64
 
 
 def test_of_candidates_the_one_nearest_to_the_wish_is_kept(model) -> None:
@@ -93,3 +94,32 @@ def test_a_model_works_on_a_piece_in_every_way(model) -> None:
 def test_a_task_needs_a_piece(model) -> None:
     with pytest.raises(UserError, match="there is no piece to continue; give a prompt"):
         model.generate(Options(task="continue"))
+
+
+class Drummer(Grammar):
+    """At 0 may come 1 or 2; at 1 only 3 of what the model wants, at 2 all."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def mask(self, field, chosen):
+        if field == 0:
+            return np.tile([False, True, True, False, False], (self.rows, 1))
+        return np.array([[False, False, False, True, when == 2] for when in chosen[:, 0]]) | (np.arange(5) == 0)
+
+    def advance(self, chosen):
+        pass
+
+    done = progress = property(lambda self: None)
+
+
+def test_a_moment_at_which_little_is_allowed_is_drawn_as_seldom_as_its_rows_together() -> None:
+    when = torch.log(torch.tensor([1e-9, 0.5, 0.5, 1e-9, 1e-9])).repeat(4000, 1)
+    what = torch.log(torch.tensor([1e-9, 1e-9, 1e-9, 0.1, 0.9])).repeat(4000, 1)
+    hand = Hand(Drummer(4000), Dice(Options(temperature=1, top_p=1), 4000))
+    chosen = torch.zeros(4000, 2, dtype=torch.long)
+    while hand.again.any():
+        for field, logits in enumerate((when, what)):
+            chosen[:, field] = hand(field, logits, chosen)
+    assert (chosen[:, 0] == 1).float().mean().item() == pytest.approx(0.05 / 0.55, abs=0.02)
+    assert (chosen[chosen[:, 0] == 2, 1] == 4).float().mean().item() == pytest.approx(0.9, abs=0.02)

@@ -12,7 +12,7 @@ import numpy as np
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars_header import Header, Heading
-from bandmate.codecs.bars_lean import leaning
+from bandmate.codecs.bars_lean import UNUSUAL, leaning
 from bandmate.codecs.bars_lessons import character
 from bandmate.codecs.bars_limits import BASS, Limits
 from bandmate.codecs.bars_plan import Bar, Plan
@@ -186,9 +186,13 @@ class BarsGrammar(Grammar):
                 self.variations[number].how(when - b.POSITION, ids[1], into)
 
     def lean(self, field: int, chosen: np.ndarray) -> np.ndarray | None:
-        if not self.leans:
+        if not self.leans and field != 1:
             return None
         out = np.zeros((len(self.rows), self.sizes[field]), np.float32)
+        if field == 1:
+            out[:, b.NOTES:b.LEFT_AT] = -UNUSUAL
+        if not self.leans:
+            return out
         for lean, row, ids, into in zip(self.leans, self.rows, chosen.tolist(), out, strict=True):
             if row.done or not row.header.written or row.at < 0 or row.between:
                 continue

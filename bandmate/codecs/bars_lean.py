@@ -3,7 +3,8 @@
 The words about character in the header (density, busyness, polyphony, tessitura, loudness) say to a model what is wanted,
 and how well it listens depends on how long it has learnt. So what has been written of a stream is measured as it grows,
 and the chances of what comes next lean towards what is missing: the farther off, the harder. It is the feedback that a
-conductor gives; limits stay limits, for nothing that the grammar forbids becomes possible. In the spirit of weighted
+conductor gives; limits stay limits, for nothing that the grammar forbids becomes possible. And always notes lean away from
+pitches that nobody writes for an instrument, where a model knows next to nothing. In the spirit of weighted
 decoding (Ghazvininejad et al. 2017) and FUDGE (Yang and Klein 2021, arXiv 2104.05218), with measures for classifiers.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars_plan import Bar
 from bandmate.music.character import BORDERS, LEVELS
-from bandmate.music.instruments import DRUM_CLASS
+from bandmate.music.instruments import DRUM_CLASS, USUAL_PITCHES
 from bandmate.music.request import Request
 
 WIDEST = 1.5  # of what is missing, in nats, that is leant for
@@ -26,8 +27,22 @@ NOTHING = 0.3  # instead of none of something, so that a ratio exists
 # How hard each word leans, in nats for a measure that is e times too low
 CHORDS, CLOSER, LONGER, HIGHER, LOUDER = 6.0, 4.0, 3.0, 2.0, 0.6
 
+BEYOND = 1.0  # nats for each semitone beyond what is usual for an instrument
+FARTHEST = 8.0  # nats at most
+
 _PITCH = np.tile(np.arange(128), DRUM_CLASS + 1)
 _PITCHED = np.arange((DRUM_CLASS + 1) * 128) < DRUM_CLASS * 128
+
+
+def _unusual() -> np.ndarray:
+    """Return what each note (17 * 128,) is leant away from for its pitch: nats."""
+    pitch, found = np.arange(128), np.zeros((DRUM_CLASS + 1, 128), np.float32)
+    for family, (low, high) in enumerate(USUAL_PITCHES):
+        found[family] = np.clip(BEYOND * np.maximum(low - pitch, pitch - high), 0, FARTHEST)
+    return found.ravel()
+
+
+UNUSUAL = _unusual()
 
 
 def middle(name: str, level: int) -> float:

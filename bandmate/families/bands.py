@@ -12,7 +12,6 @@ A decoder of Llama's kind: RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import torch
@@ -33,9 +32,6 @@ from bandmate.shared import share
 
 EPSILON = 1e-6  # in RMSNorm
 ROTARY_BASE = 10_000.0
-
-Pick = Callable[[int, Tensor, Tensor], Tensor]
-"""Draws one field: (number of the field, logits (B, V), fields chosen so far (B, F)) -> ids (B,)."""
 
 
 class BandsConfig(Settings):
@@ -216,21 +212,22 @@ class Bands(Model):
         state.length = last
         return self.norm(x)
 
-    def next_row(self, state: sampling.Listening, pick: Pick) -> Tensor:
+    def next_row(self, state: sampling.Listening, hand: sampling.Hand) -> Tensor:
         """Draw one row for every stream (B, F), and hear it."""
-        fields = len(self.codec.sizes)
-        chosen = torch.zeros(state.heard.shape[0], fields, dtype=torch.long)
-        x = state.heard
-        for field in range(fields):
-            if self.stream:
-                start, size = int(self.field_starts[field]), self.codec.sizes[field]
-                chosen[:, field] = pick(field, self.heads[0](x, state.multiply)[:, start:start + size], chosen)
-                x = self.remember((chosen[:, field] + start)[:, None, None], state)[:, -1]
-            else:
-                chosen[:, field] = pick(field, self.heads[field](x, state.multiply), chosen)
-                if field + 1 < fields:
+        chosen = torch.zeros(state.heard.shape[0], len(self.codec.sizes), dtype=torch.long)
+        if self.stream:
+            for field, size in enumerate(self.codec.sizes):
+                start = int(self.field_starts[field])
+                chosen[:, field] = hand(field, self.heads[0](state.heard, state.multiply)[:, start:start + size], chosen)
+                state.heard = self.remember((chosen[:, field] + start)[:, None, None], state)[:, -1]
+            return chosen
+        while hand.again.any():
+            x = state.heard
+            for field, head in enumerate(self.heads):
+                chosen[:, field] = hand(field, head(x, state.multiply), chosen)
+                if field + 1 < len(self.heads):
                     x = x + self.embeddings[field](chosen[:, field].to(x.device))
-        state.heard = x if self.stream else self.remember(chosen[:, None], state)[:, -1]
+        state.heard = self.remember(chosen[:, None], state)[:, -1]
         return chosen
 
 

@@ -29,8 +29,6 @@ from bandmate.settings import Settings, UserError
 LEVELS = 4  # contexts: nothing; the fields of this row; and one row; and two rows
 PATIENCE = 2**20  # entries that wait before they are counted
 
-Pick = Callable[[int, Tensor, Tensor], Tensor]
-
 
 class MarkovConfig(Settings):
     """What shapes a chain."""
@@ -191,16 +189,17 @@ class Markov(Model):
         ids = rows.numpy()
         return Listening(np.pad(ids, ((0, 0), (max(0, 2 - ids.shape[1]), 0), (0, 0))).astype(np.uint64))
 
-    def next_row(self, state: Listening, pick: Pick) -> Tensor:
+    def next_row(self, state: Listening, hand: sampling.Hand) -> Tensor:
         """Draw one row for every stream (B, F), and remember it."""
         chosen = torch.zeros(len(state.before), len(self.codec.sizes), dtype=torch.long)
-        for field, size in enumerate(self.codec.sizes):
-            row = chosen.numpy().astype(np.uint64)
-            contexts = self._keys_of(field, row, state.before[:, 1], state.before[:, 0])
-            shape = (len(row), size)
-            ids = np.broadcast_to(np.arange(size), shape)
-            wide = [np.broadcast_to(context[:, None], shape) for context in contexts]
-            chosen[:, field] = pick(field, self._chances(field, wide, ids).detach().log(), chosen)
+        while hand.again.any():
+            for field, size in enumerate(self.codec.sizes):
+                row = chosen.numpy().astype(np.uint64)
+                contexts = self._keys_of(field, row, state.before[:, 1], state.before[:, 0])
+                shape = (len(row), size)
+                ids = np.broadcast_to(np.arange(size), shape)
+                wide = [np.broadcast_to(context[:, None], shape) for context in contexts]
+                chosen[:, field] = hand(field, self._chances(field, wide, ids).detach().log(), chosen)
         state.before = np.concatenate([state.before[:, 1:], chosen.numpy().astype(np.uint64)[:, None]], axis=1)
         return chosen
 

@@ -37,6 +37,11 @@ DRUM_CLASS = 16
 DRUM_KIT = range(35, 82)
 """Pitches that every General MIDI drum kit has a sound for."""
 
+USUAL_PITCHES = ((27, 99), (40, 101), (30, 86), (33, 86), (24, 67), (36, 93), (37, 86), (31, 84),
+                 (36, 88), (40, 100), (36, 96), (36, 88), (36, 92), (44, 86), (36, 92), (36, 92))
+"""Lowest and highest pitch that is usual for each class but the drums: all but some 0.3 % of the notes of the music that the
+shipped model learnt from lie between."""
+
 # The program that stands for a class when nothing says which: the one that sounds good in most music.
 DEFAULT_PROGRAMS = (0, 11, 16, 25, 33, 40, 48, 61, 65, 73, 80, 88, 98, 105, 114, 122, DRUMS)
 

@@ -120,3 +120,12 @@ def test_lessons_come_in_other_keys_within_the_voices():
 def test_rests_stay_rests_in_another_key():
     ids = c.rows_of(np.array([[72, -1, 60, 48]]))
     assert c.transpose(ids, 2)[0, 1:].tolist() == [40, c.REST, 28, 16]
+
+
+def test_chorales_are_examined_whole_and_learnt_in_phrases():
+    ids = c.rows_of(np.array([[72, 67, 60, 48]] * 300))
+    random = np.random.default_rng(0)
+    assert [len(page) for page in VOICES.pages(ids, 96)] == [300]
+    places = [VOICES.lesson(ids, 90, random, Variety())[:, 0] for _ in range(60)]
+    assert {len(place) for place in places} == {90}
+    assert 5 < sum(place[0] == ids[0, 0] for place in places) < 40
