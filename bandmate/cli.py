@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError, Group
 
-from bandmate.commands import compose, evaluate, feel, learn, models, pieces
+from bandmate.commands import compose, evaluate, feel, judge, learn, models, pieces
 from bandmate.commands.flags import make_app, run
 from bandmate.settings import UserError
 
@@ -20,7 +20,8 @@ app["--help"].group = app["--version"].group = Group("About")
 
 for group, functions in {"Pieces": (pieces.render, pieces.sheet, pieces.info, pieces.tokens, feel.humanize, feel.quantize),
                          "Learn": (learn.corpora, learn.fetch),
-                         "Models": (models.models, models.export), "Judge": (evaluate.evaluate, evaluate.compare)}.items():
+                         "Models": (models.models, models.export),
+                         "Judge": (evaluate.evaluate, evaluate.compare, judge.copies, judge.leaks)}.items():
     for function in functions:
         app.command(function, group=group)
 app.command(learn.prepare, group="Learn", usage="Usage: bandmate prepare [OPTIONS] SOURCE... OUT")

@@ -18,7 +18,7 @@ from bandmate.data.windows import Prepared
 from bandmate.evaluate import held_out
 from bandmate.metrics import muse, sets
 from bandmate.metrics.originality import Library
-from bandmate.metrics.undefined import Undefined, value_or_reason
+from bandmate.metrics.undefined import value_or_reason
 from bandmate.model import Model
 from bandmate.music.grid import START, from_grid, to_grid
 from bandmate.music.request import Request
@@ -131,14 +131,10 @@ def _quality(pieces: list[Piece], real: list[Piece]) -> Row:
 
 def _originality(pieces: list[Piece], library: Library) -> Row:
     """Return what the pieces share with the training set: the longest run in quarters, and the share of their 8-grams."""
-    runs = np.array([[library.longest(piece, transposed, "beats").beats for transposed in (False, True)] for piece in pieces])
-    grams = []
-    for piece in pieces:
-        try:
-            grams.append(library.shared(piece))
-        except Undefined:
-            continue
-    if not len(runs):
-        return {"longest copy": "n/a: no piece", "longest copy, any key": "n/a: no piece", "8-grams found": "n/a: no piece"}
-    return {"longest copy": float(np.percentile(runs[:, 0], 95)), "longest copy, any key": float(np.percentile(runs[:, 1], 95)),
+    if not pieces:
+        return dict.fromkeys(("longest copy", "longest copy, any key", "8-grams found"), "n/a: no piece")
+    found = [library.compare(piece, by="beats") for piece in pieces]
+    grams = [each.grams for each in found if each.grams is not None]
+    return {"longest copy": float(np.percentile([each.exact.beats for each in found], 95)),
+            "longest copy, any key": float(np.percentile([each.transposed.beats for each in found], 95)),
             "8-grams found": 100 * float(np.mean(grams)) if grams else "n/a: fewer than eight events"}

@@ -24,7 +24,8 @@ from bandmate.music.files import read, write
 from bandmate.settings import UserError
 
 COMMANDS = ("generate", "continue", "infill", "accompany", "vary", "humanize", "quantize", "render", "sheet", "info", "tokens",
-            "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience")
+            "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience",
+            "evaluate", "compare", "copies", "leaks")
 
 
 @pytest.fixture(autouse=True)

@@ -53,7 +53,8 @@ class Leak:
 
     def median_and_tail(self) -> tuple[float, float, float, float]:
         """Return median, 90th and 95th percentile, and maximum, in beats."""
-        return (float(np.median(self.beats)), *map(float, np.percentile(self.beats, [90, 95])), float(self.beats.max()))
+        median, p90, p95, most = map(float, np.percentile(self.beats, [50, 90, 95, 100]))
+        return median, p90, p95, most
 
     def at_least(self, beats: float) -> int:
         """Count the pieces with a run of so many beats or more."""

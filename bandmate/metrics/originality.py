@@ -5,9 +5,8 @@ pitch) and the distance to the next moment. Times are snapped to twelve steps a 
 not count, so that a copy stays one when it is played differently. In another key: the notes above the lowest of their
 moment, and the step from there to the lowest of the next; drums stay as they are.
 
-People copy, too: compare the numbers with those of human music that no model has seen. Sources: the longest common
-subsequence of Papadopoulos, Roy and Pachet (AAAI 2014) and Hadjeres, Pachet and Nielsen (DeepBach, arXiv 1612.01010, fig.
-4), here without gaps and for several instruments; shared n-grams as in Yin et al. (Machine Learning 112, 2023).
+People copy, too: compare the numbers with those of human music that no model has seen. After the longest copied stretches
+that Hadjeres, Pachet and Nielsen count for DeepBach (2017, arXiv 1612.01010), here for several instruments and in any key.
 """
 
 from __future__ import annotations

@@ -66,14 +66,14 @@ def draw(layout: Layout, title: str = "", written: Sequence[tuple[float, float]]
         inner = grid[row].subgridspec(len(heights), 1, height_ratios=heights, hspace=0.0)
         axes = [figure.add_subplot(inner[index]) for index in range(len(heights))]
         for axis in axes:
-            _draw_bars(axis, layout, first, stop, width)
+            draw_bars(axis, layout, first, stop, width)
             for start, end in written:
                 axis.axvspan(start * TICKS_PER_QUARTER, end * TICKS_PER_QUARTER, color=WRITTEN, linewidth=0, zorder=0.5)
         if pitched:
-            _draw_pitches(axes[0], pitched, lowest, highest)
+            draw_pitches(axes[0], pitched, lowest, highest)
         if drums:
-            _draw_drums(axes[-1], drums, lanes, DRUM_LENGTH * TICKS_PER_QUARTER)
-        _number_bars(axes[0], layout, first, stop)
+            draw_drums(axes[-1], drums, lanes, DRUM_LENGTH * TICKS_PER_QUARTER)
+        number_bars(axes[0], layout, first, stop)
     _draw_legend(figure, layout, pitched, drums, title)
     return figure
 
@@ -86,7 +86,7 @@ def _rows(bars: int) -> list[tuple[int, int]]:
     return [(first, min(first + length, bars)) for first in range(0, bars, length)]
 
 
-def _draw_bars(axis: Axes, layout: Layout, first: int, stop: int, width: int) -> None:
+def draw_bars(axis: Axes, layout: Layout, first: int, stop: int, width: int) -> None:
     """Set up the time axis of a row: bar lines, and fainter beat lines while there is room for them."""
     start, end = int(layout.bars[first, 0]), int(layout.bars[stop, 0])
     axis.set_xlim(start, start + width)
@@ -103,7 +103,7 @@ def _draw_bars(axis: Axes, layout: Layout, first: int, stop: int, width: int) ->
     axis.spines[:].set_visible(False)
 
 
-def _number_bars(axis: Axes, layout: Layout, first: int, stop: int) -> None:
+def number_bars(axis: Axes, layout: Layout, first: int, stop: int) -> None:
     """Write bar numbers above the bar lines, and the metre where it changes."""
     every = 1 if stop - first <= 32 else 4
     metre = None if first == 0 else tuple(layout.bars[first - 1, 1:])
@@ -117,7 +117,7 @@ def _number_bars(axis: Axes, layout: Layout, first: int, stop: int) -> None:
                       textcoords="offset points", fontsize=7, color=GREY, annotation_clip=False)
 
 
-def _draw_pitches(axis: Axes, parts: list[Part], lowest: int, highest: int) -> None:
+def draw_pitches(axis: Axes, parts: list[Part], lowest: int, highest: int) -> None:
     """Draw the notes over the pattern of the keyboard; parts with long notes lie at the bottom."""
     axis.set_ylim(lowest - 0.5, highest + 0.5)
     pitches = np.arange(lowest, highest + 1)
@@ -129,10 +129,10 @@ def _draw_pitches(axis: Axes, parts: list[Part], lowest: int, highest: int) -> N
     coloured = [(part, COLOURS[index % len(COLOURS)]) for index, part in enumerate(parts)]
     for part, colour in sorted(coloured, key=lambda pair: -float((pair[0].notes[:, 1] - pair[0].notes[:, 0]).mean())):
         start, end, pitch = part.notes[:, 0], part.notes[:, 1], part.notes[:, 2]
-        _draw_boxes(axis, start, end, pitch - 0.44, pitch + 0.44, colour, part.notes[:, 3])
+        draw_boxes(axis, start, end, pitch - 0.44, pitch + 0.44, colour, part.notes[:, 3])
 
 
-def _draw_drums(axis: Axes, parts: list[Part], lanes: list[int], length: float) -> None:
+def draw_drums(axis: Axes, parts: list[Part], lanes: list[int], length: float) -> None:
     """Draw strokes in one lane a drum, the taller the louder."""
     axis.set_ylim(-0.5, len(lanes) + 0.1)
     axis.set_yticks(range(len(lanes)), [drum(pitch).name for pitch in lanes])
@@ -140,10 +140,10 @@ def _draw_drums(axis: Axes, parts: list[Part], lanes: list[int], length: float) 
     for part in parts:
         lane = np.array([lanes.index(pitch) for pitch in part.notes[:, 2]])
         half = 0.18 + 0.24 * part.notes[:, 3] / 127
-        _draw_boxes(axis, part.notes[:, 0], part.notes[:, 0] + length, lane - half, lane + half, DRUM_COLOUR, part.notes[:, 3])
+        draw_boxes(axis, part.notes[:, 0], part.notes[:, 0] + length, lane - half, lane + half, DRUM_COLOUR, part.notes[:, 3])
 
 
-def _draw_boxes(axis: Axes, left: np.ndarray, right: np.ndarray, bottom: np.ndarray, top: np.ndarray, colour: str,
+def draw_boxes(axis: Axes, left: np.ndarray, right: np.ndarray, bottom: np.ndarray, top: np.ndarray, colour: str,
                 velocity: np.ndarray) -> None:
     first, last = axis.get_xlim()
     seen = (left < last) & (right > first)
