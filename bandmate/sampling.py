@@ -126,7 +126,7 @@ class Hand:
             scores = scores + lean
         if field == 0:
             self._drawing, self.again = self.again, np.zeros_like(self.again)
-            self._tries += 1
+            self._tries += 1 if lean is None else TRIES  # where a person leans on the time, the model has no second word
         ids = chosen[:, field].clone()
         for number in np.flatnonzero(self._drawing).tolist():
             if field == 0:

@@ -25,7 +25,7 @@ from bandmate.settings import UserError
 
 COMMANDS = ("generate", "continue", "infill", "accompany", "vary", "humanize", "quantize", "render", "sheet", "info", "tokens",
             "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience",
-            "evaluate", "compare", "copies", "leaks")
+            "benchmark jsb", "evaluate", "compare", "copies", "leaks")
 
 
 @pytest.fixture(autouse=True)

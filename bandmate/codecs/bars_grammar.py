@@ -186,7 +186,7 @@ class BarsGrammar(Grammar):
                 self.variations[number].how(when - b.POSITION, ids[1], into)
 
     def lean(self, field: int, chosen: np.ndarray) -> np.ndarray | None:
-        if not self.leans and field != 1:
+        if field != 1 and not (self.leans and (field or self.leans[0].on_time)):
             return None
         out = np.zeros((len(self.rows), self.sizes[field]), np.float32)
         if field == 1:

@@ -60,6 +60,7 @@ class Lean:
 
     def __init__(self, wanted: dict[str, float], loud: tuple[int, int] | None) -> None:
         self.wanted, self.loud = wanted, loud
+        self.on_time = bool(wanted.keys() & {"density", "busyness", "polyphony"})  # whether it has a say in when notes start
         self.past = self.steps = 0  # that the music has lasted before this bar, and with it
         self.notes = self.moments = self.pitched = 0
         self.last = -1

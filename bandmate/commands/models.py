@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bandmate.commands.flags import make_app
+from bandmate.commands.jsb import jsb
 from bandmate.commands.screen import progress_bar
 from bandmate.music.request import Request
 from bandmate.piece import Piece
@@ -65,6 +66,7 @@ def export(model: str, folder: Path) -> None:
 
 
 benchmark = make_app("benchmark", group="Models", help="Measure bandmate on this machine.")
+benchmark.command(jsb)
 
 
 @benchmark.command
