@@ -1,4 +1,4 @@
-"""Settings of all tests. That this file is here also lets tests import `music_made_here`."""
+"""Settings of all tests."""
 
 from hypothesis import settings
 

@@ -9,7 +9,7 @@ import torch
 
 from bandmate import checkpoint
 from bandmate.codecs import CODECS
-from bandmate.codecs.chorale import LOWEST, OUTCOMES, REST, Voices, rows_of
+from bandmate.codecs.voices import LOWEST, OUTCOMES, REST, Voices, rows_of
 from bandmate.commands.jsb import jsb
 from bandmate.data.windows import Prepared
 from bandmate.families import FAMILIES

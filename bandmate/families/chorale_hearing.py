@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from bandmate.codecs.chorale import LOWEST, PITCH_AT, REST, STEPS_PER_BAR, VOICES
+from bandmate.codecs.voices import LOWEST, PITCH_AT, REST, STEPS_PER_BAR, VOICES
 
 FAR = 24  # semitones beyond which one interval is like another
 FAR_VOICES = 36  # the same, between two voices

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import bandmate.codecs.codec as codecs
-from bandmate.codecs.chorale import HIGHEST, LOWEST, OUTCOMES, VOICES, Voices
+from bandmate.codecs.voices import HIGHEST, LOWEST, OUTCOMES, VOICES, Voices
 from bandmate.families import chorale_hearing as hearing
 from bandmate.families.chorale_hearing import FAR, Heard
 from bandmate.model import AnyOptions, Model, Options, Progress, Size

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bandmate.codecs.chorale import STEPS_PER_QUARTER, VOICES, Voices, rows_of
+from bandmate.codecs.voices import STEPS_PER_QUARTER, VOICES, Voices, rows_of
 from bandmate.music.files import whole_file
 from bandmate.settings import UserError
 

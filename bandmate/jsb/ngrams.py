@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
-from bandmate.codecs.chorale import HIGHEST, LOWEST, OUTCOMES, STEPS_PER_BAR, SUNG, VOICES
+from bandmate.codecs.voices import HIGHEST, LOWEST, OUTCOMES, STEPS_PER_BAR, SUNG, VOICES
 
 ORDER = (0, 3, 1, 2)  # soprano, bass, alto, tenor
 HELD = 16  # steps from which a note is simply long

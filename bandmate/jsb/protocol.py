@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from bandmate.codecs.chorale import VOICES, rows_of
+from bandmate.codecs.voices import VOICES, rows_of
 from bandmate.jsb.chorales import Splits, clean
 from bandmate.settings import UserError
 

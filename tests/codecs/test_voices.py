@@ -6,9 +6,9 @@ import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandmate.codecs import chorale as c
-from bandmate.codecs.chorale import Voices
+from bandmate.codecs import voices as c
 from bandmate.codecs.codec import Variety, stroll
+from bandmate.codecs.voices import Voices
 from bandmate.music.request import Request
 from bandmate.settings import UserError
 

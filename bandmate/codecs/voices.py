@@ -82,7 +82,7 @@ class Voices(Codec):
         return _four_tracks(np.array(notes, np.int32).reshape(-1, 5), end, tempo)
 
     def grammar(self, request: Request, rows: int, draft: Draft | None = None) -> Grammar:
-        from bandmate.codecs.chorale_grammar import VoicesGrammar
+        from bandmate.codecs.voices_grammar import VoicesGrammar
         return VoicesGrammar(self, request, rows, draft)
 
     def is_note(self, ids: np.ndarray) -> np.ndarray:
