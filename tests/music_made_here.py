@@ -53,6 +53,12 @@ def band(bars: int = 4) -> Piece:
     return piece_of(parts, tempo=100)
 
 
+def choir() -> Piece:
+    """Two bars of four voices, soprano to bass."""
+    chords = [(72, 67, 64, 48), (71, 67, 62, 55), (72, 67, 64, 48), (69, 65, 60, 53)] * 2
+    return piece_of({40 + voice: [(quarter, 1, chord[voice], 80) for quarter, chord in enumerate(chords)] for voice in range(4)})
+
+
 def drums_only() -> Piece:
     """One bar of drums."""
     return piece_of({DRUMS: [(0, 0.25, 36, 105), (1, 0.25, 38, 105), (2, 0.25, 36, 105), (3, 0.25, 38, 105)]})

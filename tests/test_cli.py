@@ -9,7 +9,7 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
-from music_made_here import band, overlaps, piece_of
+from music_made_here import band, choir, overlaps, piece_of
 from pydantic import Field
 
 import bandmate
@@ -222,6 +222,8 @@ def test_info(capsys, song):
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_tokens(capsys, song, codec):
+    if codec == "voices":
+        write(choir(), song)
     assert main(["tokens", str(song), "--codec", codec]) == 0
     shown = lines(capsys)
     reader = CODECS[codec]()

@@ -13,20 +13,17 @@ import numpy as np
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars_header import Header, Heading
 from bandmate.codecs.bars_lean import UNUSUAL, leaning
-from bandmate.codecs.bars_lessons import character
 from bandmate.codecs.bars_limits import BASS, Limits
-from bandmate.codecs.bars_plan import Bar, Plan
-from bandmate.codecs.bars_stream import Stream
+from bandmate.codecs.bars_plan import Bar, Plan, metre_number
+from bandmate.codecs.bars_stream import Stream, notes_of
 from bandmate.codecs.bars_vary import Past, Variation
 from bandmate.codecs.codec import Grammar
-from bandmate.music.character import VELOCITY_STEP
 from bandmate.music.draft import Draft
 from bandmate.music.grid import tidy
 from bandmate.music.instruments import DRUM_CLASS
 from bandmate.music.request import Request
-from bandmate.music.theory import parse_key, parse_metre
+from bandmate.music.theory import parse_key
 from bandmate.piece import Piece
-from bandmate.settings import UserError, nearest
 
 LONGEST_REST = 4  # bars
 MAX_NOTES_A_BAR = 256  # a bar with more is a model that is stuck
@@ -40,7 +37,6 @@ class BarsGrammar(Grammar):
 
     def __init__(self, codec: b.Bars, request: Request, rows: int, draft: Draft | None = None) -> None:
         self.codec, self.request, self.draft = codec, request, draft
-        self.sizes = codec.sizes
         key = None if request.key is None else parse_key(request.key)
         if draft is None:
             self.plan, self.programs, self.drums, required = self._new(request)
@@ -62,20 +58,16 @@ class BarsGrammar(Grammar):
             row.remember(self.given, self.todo[0], self.limits)
 
     def _new(self, request: Request) -> tuple[Plan, dict[int, int] | None, bool | None, set[int]]:
-        metre = parse_metre(request.metre)
-        if metre not in b.METRES:
-            raise UserError(f"the metre {request.metre} is not among those of the codec 'bars'; "
-                            f"{nearest(request.metre, ['{}/{}'.format(*known) for known in b.METRES])}")
         programs, drums = request.programs(), request.drums
         required = set(programs or {}) | ({DRUM_CLASS} if drums else set())
         if programs is not None and drums is None:
             drums = DRUM_CLASS in programs
-        return Plan.new(request.bars, b.METRES.index(metre)), programs, drums, required
+        return Plan.new(request.bars, metre_number(request.metre)), programs, drums, required
 
     # What may come next
 
     def mask(self, field: int, chosen: np.ndarray) -> np.ndarray:
-        out = np.zeros((len(self.rows), self.sizes[field]), bool)
+        out = np.zeros((len(self.rows), self.codec.sizes[field]), bool)
         fill = (self._when, self._what, self._how)[field]
         for number, (row, ids, into) in enumerate(zip(self.rows, chosen.tolist(), out, strict=True)):
             if row.done:
@@ -101,9 +93,7 @@ class BarsGrammar(Grammar):
                 if any(end > bar.start + position for _, end in row.held):
                     before = row.what if position == row.position and row.notes else 0
                     places[position] = variation.can_play(position, before, self._notes(number, row, bar, position))
-            into[ending] = variation.complete
-            if not into.any():
-                into[ending] = True
+            into[ending] = variation.complete or not into.any()
             return
         if row.owed or row.notes < MAX_NOTES_A_BAR:
             self._open(number, row, bar, places)
@@ -188,7 +178,7 @@ class BarsGrammar(Grammar):
     def lean(self, field: int, chosen: np.ndarray) -> np.ndarray | None:
         if field != 1 and not (self.leans and (field or self.leans[0].on_time)):
             return None
-        out = np.zeros((len(self.rows), self.sizes[field]), np.float32)
+        out = np.zeros((len(self.rows), self.codec.sizes[field]), np.float32)
         if field == 1:
             out[:, b.NOTES:b.LEFT_AT] = -UNUSUAL
         if not self.leans:
@@ -196,13 +186,10 @@ class BarsGrammar(Grammar):
         for lean, row, ids, into in zip(self.leans, self.rows, chosen.tolist(), out, strict=True):
             if row.done or not row.header.written or row.at < 0 or row.between:
                 continue
-            bar = self.todo[row.at]
             if field == 0:
-                lean.when(row.position, row.notes, bar.steps, into)
-            elif ids[0] >= b.POSITION and field == 1:
-                lean.what(ids[0] - b.POSITION, into)
+                lean.when(row.position, row.notes, self.todo[row.at].steps, into)
             elif ids[0] >= b.POSITION:
-                lean.how(ids[0] - b.POSITION, row.at / len(self.todo), into)
+                lean.note(field, ids[0] - b.POSITION, row.at / len(self.todo), into)
         return out
 
     def _ends_run(self, row: Stream) -> bool:
@@ -297,20 +284,11 @@ class BarsGrammar(Grammar):
     def piece(self, stream: np.ndarray) -> Piece:
         if self.draft is None:
             return self.codec.decode(stream, self.request)
-        notes = [np.zeros((0, 5), np.int64)]
-        for bar, rows in zip(self.todo, np.split(stream, np.flatnonzero(b.bar_lines(stream[:, 0])))[1:], strict=False):
-            when, what, how = rows[rows[:, 0] >= b.POSITION].T
-            family, pitch = np.divmod(what - b.NOTES, 128)
-            duration, velocity = np.divmod(how - 1, b.VELOCITIES)
-            notes.append(np.column_stack([bar.start + when - b.POSITION, b.DURATIONS[duration], pitch,
-                                          (velocity + 1) * VELOCITY_STEP, family]))
-        return self.draft.finish(tidy(np.concatenate(notes)).astype(np.int64), b.STEPS_PER_QUARTER)
+        return self.draft.finish(tidy(notes_of(stream, self.todo)).astype(np.int64), b.STEPS_PER_QUARTER)
 
     def misses(self, stream: np.ndarray) -> int:
         first = 0 if self.draft is not None else int(np.argmax(stream[:, 0] == b.MUSIC)) + 1
-        got = {kind: (what, how) for kind, what, how in character(stream[first:])}
-        return sum(abs(got[kind][0] - what) + abs(got[kind][1] - how) if kind in got else 0
-                   for kind, what, how in self.heading.character(0))
+        return self.heading.misses(stream[first:])
 
     @property
     def done(self) -> np.ndarray:

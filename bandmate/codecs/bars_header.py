@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bandmate.codecs import bars as b
-from bandmate.codecs.bars_lessons import loud
+from bandmate.codecs.bars_lessons import character, loud
 from bandmate.codecs.bars_plan import Plan
 from bandmate.music.draft import Draft
 from bandmate.music.grid import DURATION, PITCH, PROGRAM, mean_tempo
@@ -53,6 +53,12 @@ class Heading:
             return rows
         first, last = levels
         return [*rows, loud(round(first + (last - first) * share), last)]
+
+    def misses(self, music: np.ndarray) -> int:
+        """Count by how many levels some rows of music (T, 3) miss the character that was asked for."""
+        got = {kind: (what, how) for kind, what, how in character(music)}
+        return sum(abs(got[kind][0] - what) + abs(got[kind][1] - how) if kind in got else 0
+                   for kind, what, how in self.character(0))
 
     def now(self, rows: np.ndarray, share: float) -> np.ndarray:
         """Return header rows (N, 3) with the character as it is to be from now on."""

@@ -116,6 +116,13 @@ class Lean:
         if notes:
             into[b.POSITION + position] += CHORDS * (many + (dense - busy if "busyness" in self.wanted else 0.5 * dense))
 
+    def note(self, field: int, position: int, share: float, into: np.ndarray) -> None:
+        """Lean in the two fields that say which note starts at a position, when a ``share`` of the music is written."""
+        if field == 1:
+            self.what(position, into)
+        else:
+            self.how(position, share, into)
+
     def what(self, position: int, into: np.ndarray) -> None:
         """Lean towards high or low notes."""
         if "tessitura" in self.wanted:

@@ -15,6 +15,8 @@ from bandmate.codecs.bars_lessons import lay_out
 from bandmate.music.draft import Draft
 from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, VELOCITY
 from bandmate.music.instruments import CLASSES
+from bandmate.music.theory import parse_metre
+from bandmate.settings import UserError, nearest
 
 MOST_GIVEN = 160  # rows of a given bar that are heard; more belong to an orchestra
 
@@ -152,3 +154,11 @@ def ordered(rows: np.ndarray) -> np.ndarray:
     alike = np.zeros(len(rows), bool)
     alike[1:] = (rows[1:, :2] == rows[:-1, :2]).all(axis=1)
     return rows[~alike]
+
+
+def metre_number(metre: str) -> int:
+    """Return the place of a metre ("6/8") among those of the codec. Raises UserError for others."""
+    if parse_metre(metre) not in b.METRES:
+        raise UserError(f"the metre {metre} is not among those of the codec 'bars'; "
+                        f"{nearest(metre, ['{}/{}'.format(*known) for known in b.METRES])}")
+    return b.METRES.index(parse_metre(metre))

@@ -8,6 +8,7 @@ from bandmate.codecs import bars as b
 from bandmate.codecs.bars_header import Header
 from bandmate.codecs.bars_limits import Limits
 from bandmate.codecs.bars_plan import Bar
+from bandmate.music.character import VELOCITY_STEP
 from bandmate.music.grid import START
 from bandmate.music.instruments import CLASSES, DRUM_CLASS
 from bandmate.music.theory import pitch_name
@@ -71,3 +72,15 @@ class Stream:
             if not near.any():
                 raise UserError(f"{CLASSES[family]} plays {pitch_name(int(before[0]))} before, from where a leap of at most "
                                 f"{limit} semitones does not reach what the range and the key allow; widen one of them")
+
+
+def notes_of(stream: np.ndarray, bars: list[Bar]) -> np.ndarray:
+    """Read the notes (N, 5) of some bars that stand one after another in a stream (T, 3), whole or not yet."""
+    notes = [np.zeros((0, 5), np.int64)]
+    for bar, rows in zip(bars, np.split(stream, np.flatnonzero(b.bar_lines(stream[:, 0])))[1:], strict=False):
+        when, what, how = rows[rows[:, 0] >= b.POSITION].T
+        family, pitch = np.divmod(what - b.NOTES, 128)
+        duration, velocity = np.divmod(how - 1, b.VELOCITIES)
+        notes.append(np.column_stack([bar.start + when - b.POSITION, b.DURATIONS[duration], pitch,
+                                      (velocity + 1) * VELOCITY_STEP, family]))
+    return np.concatenate(notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bandmate.codecs import chorale as c
+from bandmate.codecs import voices as c
 from bandmate.codecs.codec import Grammar
 from bandmate.music.draft import Draft
 from bandmate.music.grid import DEFAULT_METRE

@@ -67,7 +67,7 @@ class Chorales(Model):
     SIZES = {
         "tiny": Size(config={"width": 32, "layers": 1, "hidden": 64, "voice_width": 32, "dropout": 0.1},
                      training={"steps": 300, "batch": 10, **PHRASES}),
-        "small": Size(training={"steps": 2400, "batch": 10, "evaluate_every": 400, "keep_every": 400, **PHRASES}),
+        "small": Size(training={"steps": 1800, "batch": 10, "evaluate_every": 200, "keep_every": 200, **PHRASES}),
         "medium": Size(config={"width": 192, "layers": 3, "hidden": 384, "voice_width": 192},
                        training={"steps": 8000, "batch": 10, "evaluate_every": 400, "keep_every": 400, **PHRASES}),
     }

@@ -145,6 +145,7 @@ def draw_drums(axis: Axes, parts: list[Part], lanes: list[int], length: float) -
 
 def draw_boxes(axis: Axes, left: np.ndarray, right: np.ndarray, bottom: np.ndarray, top: np.ndarray, colour: str,
                 velocity: np.ndarray) -> None:
+    """Draw boxes with these edges (N,), where they are in sight; soft notes are pale."""
     first, last = axis.get_xlim()
     seen = (left < last) & (right > first)
     left, right, bottom, top, velocity = (column[seen] for column in (left, right, bottom, top, velocity))
