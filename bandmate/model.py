@@ -18,8 +18,18 @@ from bandmate.music.request import Request
 from bandmate.piece import Piece
 from bandmate.settings import Settings
 
-Progress = Callable[[float], None]
-"""Called with the share of the work that is done, 0 to 1."""
+SoFar = Callable[[], list[Piece]]
+"""Reads what is written so far, one unfinished piece a variant."""
+
+Progress = Callable[[float, SoFar], None]
+"""Called while music is written, row after row: with the share that is done, 0 to 1, and a way to read what stands.
+
+It may raise an exception to end the work.
+"""
+
+
+def unwatched(share: float, so_far: SoFar) -> None:
+    """Watch nothing."""
 
 
 class Options(Request):
@@ -80,7 +90,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
-                 progress: Progress = lambda share: None) -> list[Piece]:
+                 progress: Progress = unwatched) -> list[Piece]:
         """Write pieces, one a variant. Raises UserError for what this family cannot do."""
 
     def score(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bandmate.codecs.codec import Grammar
 from bandmate.light import Multiply, plain
-from bandmate.model import Options, Progress
+from bandmate.model import Options, Progress, unwatched
 
 TRIES = 16  # how often a row is drawn at most
 HOPELESS = 5  # refusals after which a first id is no longer drawn for this row
@@ -150,7 +150,7 @@ class Hand:
 
 
 @torch.inference_mode()
-def write(model: Any, grammar: Grammar, options: Options, progress: Progress = lambda share: None,
+def write(model: Any, grammar: Grammar, options: Options, progress: Progress = unwatched,
           multiply: Multiply = plain) -> list[np.ndarray]:
     """Write one stream of rows (N, F) a variant, until the grammar says that all are done.
 
@@ -169,12 +169,17 @@ def write(model: Any, grammar: Grammar, options: Options, progress: Progress = l
         row = model.next_row(state, Hand(grammar, dice)).numpy()
         grammar.advance(row)
         rows.append(row[:, None])
-        progress(grammar.progress)
-    streams = [stream[(stream != model.codec.pad).any(1)] for stream in np.concatenate(rows, axis=1)]
+        progress(grammar.progress, lambda: [grammar.piece(stream) for stream in _streams(rows, model)[::options.candidates]])
+    streams = _streams(rows, model)
     order = [(grammar.misses(stream), float(np.mean(surprise or [0])))
              for stream, surprise in zip(streams, dice.surprise, strict=True)]
     tries = [range(variant * options.candidates, (variant + 1) * options.candidates) for variant in range(options.variants)]
     return [streams[min(numbers, key=lambda n: order[n])] for numbers in tries]
+
+
+def _streams(rows: list[np.ndarray], model: Any) -> list[np.ndarray]:
+    """Return each stream that is made of some rows (B, T, F), without padding."""
+    return [stream[(stream != model.codec.pad).any(1)] for stream in np.concatenate(rows, axis=1)]
 
 
 def recall(model: Any, grammar: Grammar, streams: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,8 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mido
@@ -13,7 +15,7 @@ from music_made_here import band, choir, overlaps, piece_of
 from pydantic import Field
 
 import bandmate
-from bandmate.cli import main
+from bandmate.cli import INTERRUPTED, main
 from bandmate.codecs import CODECS
 from bandmate.commands.compose import _options_of
 from bandmate.commands.results import free, place
@@ -144,6 +146,23 @@ def test_generate(capsys, model):
     again = [Path(line) for line in lines(capsys)]
     assert again[0].name == "first-2.mid"
     assert again[0].read_bytes() == written[0].read_bytes()
+
+
+def test_ctrl_c_keeps_what_stands(capsys, model, monkeypatch):
+    @contextmanager
+    def bar(label: str) -> Iterator[Callable[..., None]]:
+        def show(share: float) -> None:
+            if label.startswith("composing") and share >= 0.5:
+                raise KeyboardInterrupt
+        yield show
+
+    monkeypatch.setattr("bandmate.commands.compose.progress_bar", bar)
+    words = ["generate", "--model", str(model), "--bars", "8", "--instruments", "piano", "--seed", "1", "--out", "part"]
+    assert main(words) == INTERRUPTED
+    assert "stopped; what was written until then is kept" in capsys.readouterr().err
+    assert json.loads(Path("part.json").read_text())["stopped"] is True
+    assert len(read("part.mid").tracks[0].notes) > 0
+    assert read("part.mid").end() <= 5 * 4 * 480
 
 
 def test_generate_draws_a_seed_and_finds_a_name(capsys, model):

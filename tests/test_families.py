@@ -99,7 +99,7 @@ def test_what_was_asked_for_plays(tiny: Tiny) -> None:
     model = tiny.make()
     seen: list[float] = []
     [piece] = model.generate(model.Options(bars=3, instruments=["piano", "bass"], drums=True, metre="3/4", tempo=100, seed=1),
-                             progress=seen.append)
+                             progress=lambda share, so_far: seen.append(share))
     assert sorted((track.is_drum, track.program) for track in piece.tracks) == [(False, 0), (False, 33), (True, 0)]
     assert all(len(track.notes) for track in piece.tracks)
     assert piece.end() <= 3 * 3 * piece.ticks_per_quarter

@@ -248,7 +248,7 @@ def test_it_writes_the_same_piece_after_saving(model, tmp_path, monkeypatch):
     monkeypatch.setitem(CODECS, "voices", Voices)
     checkpoint.save(model, tmp_path / "m.safetensors")
     shares: list[float] = []
-    first, again = (one.generate(one.Options(bars=1, seed=2), progress=shares.append)[0]
+    first, again = (one.generate(one.Options(bars=1, seed=2), progress=lambda share, so_far: shares.append(share))[0]
                     for one in (model, checkpoint.load(tmp_path / "m.safetensors")))
     assert (Voices().encode(first) == Voices().encode(again)).all()
     assert shares[:16] == sorted(shares[:16])

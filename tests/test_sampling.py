@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -123,3 +125,16 @@ def test_a_moment_at_which_little_is_allowed_is_drawn_as_seldom_as_its_rows_toge
             chosen[:, field] = hand(field, logits, chosen)
     assert (chosen[:, 0] == 1).float().mean().item() == pytest.approx(0.05 / 0.55, abs=0.02)
     assert (chosen[chosen[:, 0] == 2, 1] == 4).float().mean().item() == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize("wish", [{}, {"task": "infill", "region": "2-3"}])
+def test_what_is_written_so_far_can_be_read(model, wish):
+    """It grows note by note, and is in the end what is written."""
+    seen: list[list[int]] = []
+    options = Options(bars=2, variants=2, candidates=2, seed=3, **wish)
+    pieces = model.generate(options, band(4) if wish else None,
+                            lambda share, so_far: seen.append([piece.note_num() for piece in so_far()]))
+    assert all(a <= b for before, after in itertools.pairwise(seen) for a, b in zip(before, after, strict=True))
+    assert len(seen[-1]) == 2
+    assert max(seen[-1]) > max(seen[0])
+    assert any(last == piece.note_num() for last, piece in zip(seen[-1], pieces, strict=True))

@@ -55,6 +55,7 @@ class BarsGrammar(Grammar):
         self.variations = [Variation(request, self.limits.table, n) for n in range(rows)] if request.task == "vary" else []
         self.past = Past(Plan.of(draft.whole()).bars, rows) if draft and request.fresh else None
         for row in self.rows:
+            row.reach = len(self.todo) if draft is None else 0  # a new piece has heard all that there is
             row.remember(self.given, self.todo[0], self.limits)
 
     def _new(self, request: Request) -> tuple[Plan, dict[int, int] | None, bool | None, set[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from bandmate.commands.results import place, story, write_and_print
 from bandmate.commands.screen import progress_bar, say
 from bandmate.music.draft import Draft
 from bandmate.music.files import read
+from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
 DEFAULT_MODEL = "bands"
@@ -22,6 +24,9 @@ _HELP = ("--help", "-h")
 
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 """Words of a command line that another app reads."""
+
+SoFar = Callable[[], list[Piece]]
+"""As in :mod:`bandmate.model`, which is imported late: it brings torch."""
 
 _OTHERS = {
     "generate": ("task", "region", "at", "amount", "keep", "fresh"),
@@ -163,11 +168,27 @@ def _write(task: str, file: Path | None, model: str, chosen: Any, out: str | Non
             "writes; all that is given is kept")
     name = f"{file.stem}-{task}" if file else Path(model).stem if model not in (".", "..") else "piece"
     path = place(out, name)
-    with progress_bar("composing") as show:
-        pieces = composer.generate(options, prompt, show)
+    stands: SoFar = list
+
+    def watch(share: float, so_far: SoFar) -> None:
+        nonlocal stands
+        stands = so_far
+        show(share)
+
+    stopped = None
+    with progress_bar("composing; Ctrl-C keeps what stands") as show:
+        try:
+            pieces = composer.generate(options, prompt, watch)
+        except KeyboardInterrupt:
+            pieces = [piece for piece in stands() if piece.note_num()]
+            if not pieces:
+                raise
+            stopped = KeyboardInterrupt("stopped; what was written until then is kept")
     say(f"seed {options.seed}")
     digest = file_hash(find(model))
     written = {} if prompt is None else {"written_quarters": Draft.of(options, prompt).written_quarters()}
     for variant, piece in enumerate(pieces):
-        record = {**story(task, model, digest, options, variant, file), **written}
+        record = {**story(task, model, digest, options, variant, file), **written, **({"stopped": True} if stopped else {})}
         write_and_print(piece, path, record, soundfont=soundfont)
+    if stopped:
+        raise stopped

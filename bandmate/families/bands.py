@@ -24,7 +24,7 @@ import bandmate.codecs.codec as codecs
 from bandmate import sampling
 from bandmate.codecs.bars import Bars
 from bandmate.light import Multiply, Precision, light, plain
-from bandmate.model import AnyOptions, Model, Options, Progress, Size
+from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
 from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
@@ -183,7 +183,7 @@ class Bands(Model):
     # Composing
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
-                 progress: Progress = lambda share: None) -> list[Piece]:
+                 progress: Progress = unwatched) -> list[Piece]:
         if prompt is None and options.task != "generate":
             raise UserError(f"there is no piece to {options.task}; give a prompt")
         draft = None if prompt is None else Draft.of(options, prompt)

@@ -25,7 +25,7 @@ import bandmate.codecs.codec as codecs
 from bandmate.codecs.voices import HIGHEST, LOWEST, OUTCOMES, VOICES, Voices
 from bandmate.families import chorale_hearing as hearing
 from bandmate.families.chorale_hearing import FAR, Heard
-from bandmate.model import AnyOptions, Model, Options, Progress, Size
+from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
 from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.sampling import Dice
@@ -155,7 +155,7 @@ class Chorales(Model):
         return nats.cpu().double().numpy(), float(upbeat)
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
-                 progress: Progress = lambda share: None) -> list[Piece]:
+                 progress: Progress = unwatched) -> list[Piece]:
         if prompt is None and options.task != "generate":
             raise UserError(f"there is no piece to {options.task}; give a prompt")
         streams = options.variants * options.candidates
@@ -181,7 +181,8 @@ class Chorales(Model):
                 logits = F.pad(self.judge(heard, made, last)[:, voice], (1, 0), value=-torch.inf)
                 ids[:, -1, voice + 1] = dice.draw(logits, grammar.mask(voice + 1, chosen)).to(device)
             grammar.advance(ids[:, -1].cpu().numpy())
-            progress(grammar.progress)
+            written = ids.cpu().numpy()[::options.candidates]
+            progress(grammar.progress, lambda written=written: [grammar.piece(stream) for stream in written])
         surprise = np.array([np.mean(draws or [0.0]) for draws in dice.surprise]).reshape(options.variants, -1)
         best = surprise.argmin(1) + np.arange(options.variants) * options.candidates
         return list(ids[torch.from_numpy(best).to(device)].cpu().numpy())

@@ -21,7 +21,7 @@ import bandmate.codecs.codec as codecs
 from bandmate import sampling
 from bandmate.codecs.bars import Bars
 from bandmate.light import Multiply, plain
-from bandmate.model import AnyOptions, Model, Progress, Size
+from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
 from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
@@ -177,7 +177,7 @@ class Markov(Model):
     # Composing
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
-                 progress: Progress = lambda share: None) -> list[Piece]:
+                 progress: Progress = unwatched) -> list[Piece]:
         if prompt is None and options.task != "generate":
             raise UserError(f"there is no piece to {options.task}; give a prompt")
         draft = None if prompt is None else Draft.of(options, prompt)
