@@ -15,6 +15,7 @@ from bandmate.commands.results import place, story, write_and_print
 from bandmate.commands.screen import progress_bar, say
 from bandmate.music.draft import Draft
 from bandmate.music.files import read
+from bandmate.music.request import MEANINGLESS
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
@@ -27,15 +28,6 @@ Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 
 SoFar = Callable[[], list[Piece]]
 """As in :mod:`bandmate.model`, which is imported late: it brings torch."""
-
-_OTHERS = {
-    "generate": ("task", "region", "at", "amount", "keep", "fresh"),
-    "continue": ("task", "region", "amount", "keep"),
-    "infill": ("task", "at", "amount", "keep", "metre", "tempo"),
-    "accompany": ("task", "at", "amount", "keep", "metre", "tempo"),
-    "vary": ("task", "at", "metre", "tempo", "chords", "max_polyphony", "max_leap", "fresh"),
-}
-"""Options that mean nothing in a task, and so are no flags of its command."""
 
 _BARS = {"continue": "Bars to add.", "accompany": 'Bars to accompany, counted from 1 ("9-12"); left out, all.',
          "infill": 'Bars to fill in, counted from 1 ("9-12" or "1-2,5").', "vary": 'Bars to vary, counted from 1 ("5-8").'}
@@ -89,7 +81,7 @@ def _options_of(model: str, words: tuple[str, ...]) -> Any:
 def _shown(options: type[Settings], task: str) -> type[Settings]:
     """Return those options that mean something in a task; where bars of a piece are named, `bars` is the region."""
     fields: dict[str, Any] = {name: (field.annotation, field) for name, field in options.model_fields.items()
-                              if name not in _OTHERS[task] and name not in ("bars", "region")}
+                              if name not in MEANINGLESS[task] and name not in ("bars", "region")}
     bars = int if task in ("generate", "continue") else str
     default = options.model_fields["bars"].default if bars is int else None
     about = _BARS.get(task, options.model_fields["bars"].description)

@@ -16,6 +16,16 @@ Task = Literal["generate", "continue", "infill", "accompany", "vary"]
 Level = Annotated[int, Field(ge=1, le=LEVELS)]
 
 
+MEANINGLESS: dict[str, tuple[str, ...]] = {
+    "generate": ("task", "region", "at", "amount", "keep", "fresh"),
+    "continue": ("task", "region", "amount", "keep"),
+    "infill": ("task", "bars", "at", "amount", "keep", "metre", "tempo"),
+    "accompany": ("task", "bars", "at", "amount", "keep", "metre", "tempo"),
+    "vary": ("task", "bars", "at", "metre", "tempo", "chords", "max_polyphony", "max_leap", "fresh"),
+}
+"""Options that mean nothing in a task, so that nobody is asked for them there."""
+
+
 class Request(Settings):
     """The music that is wanted. What is left out, the model chooses, or takes over from the prompt."""
 

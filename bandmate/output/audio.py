@@ -41,8 +41,10 @@ def default_soundfont() -> Path:
     return path
 
 
-def render(piece: Piece, path: str | Path, soundfont: str | Path | None = None) -> Path:
+def render(piece: Piece, path: str | Path, soundfont: str | Path | None = None, level_of: Piece | None = None) -> Path:
     """Write a piece as a sound file of the kind that the suffix says; return its path.
+
+    A part is as loud as in the whole if ``level_of`` is the whole; else a piece has a comfortable level of its own.
 
     Raises UserError for an unknown suffix, a piece that cannot be heard or is too long, a sound font that cannot be read.
     """
@@ -54,7 +56,7 @@ def render(piece: Piece, path: str | Path, soundfont: str | Path | None = None) 
     sound_font = _load(default_soundfont() if soundfont is None else Path(soundfont))
     # Sound is made twice, first to measure and then to write: long pieces need little memory that way.
     peak, energy, length = 0.0, 0.0, 0
-    for block in sound_blocks(piece, sound_font):
+    for block in sound_blocks(level_of or piece, sound_font):
         peak = max(peak, float(np.abs(block).max(initial=0)))
         energy += float((block.astype(np.float64) ** 2).sum()) / 2
         length += block.shape[1]

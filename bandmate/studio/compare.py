@@ -1,0 +1,62 @@
+"""The tab in which several models write the same request, side by side, with measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from bandmate.metrics.measures import MEASURES
+from bandmate.metrics.undefined import Undefined
+from bandmate.model import Options
+from bandmate.settings import UserError
+from bandmate.studio.desk import Desk, Stage, Wish
+from bandmate.studio.form import Form, known_choices
+from bandmate.studio.guard import shown
+from bandmate.studio.phrases import say, text
+from bandmate.studio.tabs import BAND, WRITING
+from bandmate.studio.visits import Take
+
+ASKED = ("bars", "instruments", "drums", "key", "tempo", "seed", "temperature")
+
+
+def compare_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
+    """Lay out the tab; return its list of models."""
+    names = desk.models.names()
+    chosen = gr.Dropdown(names, value=names, multiselect=True, label=text("compare.models"), info=text("compare.models.help"),
+                         elem_id="chosen")
+    go = gr.Button(text("compare.go"), variant="primary", elem_id="compare")
+    form = Form(Options, list(ASKED), ASKED, known_choices([], []), {**BAND, "bars": 8})
+    measures = gr.Dataframe(label=text("compare.table"), interactive=False, visible=False, elem_id="measures", wrap=True)
+
+    @shown
+    def compare(request: gr.Request, chosen: list[str], *values: Any) -> Iterator[tuple[Stage, Any]]:
+        if not chosen:
+            raise UserError(say(request, "no model"))
+        visit = desk.visits.of(request.session_hash)
+        asked = form.read(values)
+        seed = desk.options(Wish(chosen[0], asked), visit).seed
+        tokens = []
+        for name in chosen:
+            last: Stage = {}
+            for last in desk.write(Wish(name, {**asked, "seed": seed, "variants": 1}), request):
+                yield last, gr.skip()
+            tokens += [variant["token"] for variant in last["variants"] if variant.get("token")]
+        if len(chosen) > 1:
+            visit.add(Take("compare", tokens))
+        rows = [[f"{measure} ({unit})", *(_value(of, desk.shelf.get(token).piece) for token in tokens)]
+                for measure, (of, unit, _) in MEASURES.items()]
+        yield desk.show(visit.go(0), request), gr.update(
+            value={"headers": [say(request, "compare.measure"), *(desk.shelf.get(token).story["model"]["name"]
+                                                                   for token in tokens)], "data": rows}, visible=True)
+
+    go.click(compare, [chosen, *form.inputs], [board, measures], **WRITING)
+    return chosen
+
+
+def _value(measure: Any, piece: Any) -> str:
+    try:
+        return f"{measure(piece):.3g}"
+    except Undefined as why:
+        return f"n/a: {why}"
