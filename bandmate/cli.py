@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError, Group
 
-from bandmate.commands import compose, evaluate, feel, judge, learn, models, pieces
+from bandmate.commands import compose, evaluate, feel, judge, learn, models, pieces, recognise, rhythm, studio, vocabulary
 from bandmate.commands.flags import make_app, run
 from bandmate.settings import UserError
 
@@ -19,7 +19,7 @@ app = make_app("bandmate", help="Write music: compose for several instruments, o
 app["--help"].group = app["--version"].group = Group("About")
 
 for group, functions in {"Pieces": (pieces.render, pieces.sheet, pieces.info, pieces.tokens, feel.humanize, feel.quantize),
-                         "Learn": (learn.corpora, learn.fetch),
+                         "Learn": (learn.corpora, learn.fetch, vocabulary.vocabulary),
                          "Models": (models.models, models.export),
                          "Judge": (evaluate.evaluate, evaluate.compare, judge.copies, judge.leaks)}.items():
     for function in functions:
@@ -28,7 +28,10 @@ app.command(learn.prepare, group="Learn", usage="Usage: bandmate prepare [OPTION
 # These read their words, --help too, once they know the family: each family has flags of its own.
 for order, function in enumerate((compose.generate, compose.continue_, compose.infill, compose.accompany, compose.vary)):
     app.command(function, name=function.__name__.rstrip("_"), group=COMPOSE, sort_key=order, help_flags=[])
+app.command(studio.studio, group=COMPOSE, sort_key=9)
 app.command(learn.train, group="Learn", help_flags=[])
+app.command(rhythm.rhythm)
+app.command(recognise.recognise)
 app.command(models.benchmark)
 
 

@@ -56,7 +56,8 @@ def band(bars: int = 4) -> Piece:
 def choir() -> Piece:
     """Two bars of four voices, soprano to bass."""
     chords = [(72, 67, 64, 48), (71, 67, 62, 55), (72, 67, 64, 48), (69, 65, 60, 53)] * 2
-    return piece_of({40 + voice: [(quarter, 1, chord[voice], 80) for quarter, chord in enumerate(chords)] for voice in range(4)})
+    return piece_of({40 + voice: [(quarter, 1, chord[voice], 80) for quarter, chord in enumerate(chords)]
+                     for voice in range(4)})
 
 
 def drums_only() -> Piece:

@@ -17,6 +17,7 @@ from pydantic import Field
 import bandmate
 from bandmate.cli import INTERRUPTED, main
 from bandmate.codecs import CODECS
+from bandmate.codecs.learnt import with_words_of
 from bandmate.commands.compose import _options_of
 from bandmate.commands.results import free, place
 from bandmate.families import FAMILIES
@@ -27,7 +28,8 @@ from bandmate.settings import UserError
 
 COMMANDS = ("generate", "continue", "infill", "accompany", "vary", "humanize", "quantize", "render", "sheet", "info", "tokens",
             "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience",
-            "benchmark jsb", "evaluate", "compare", "copies", "leaks")
+            "benchmark jsb", "benchmark frames", "benchmark style", "recognise train", "recognise file", "rhythm euclid",
+            "rhythm named", "rhythm random", "vocabulary", "studio", "evaluate", "compare", "copies", "leaks")
 
 
 @pytest.fixture(autouse=True)
@@ -245,7 +247,7 @@ def test_tokens(capsys, song, codec):
         write(choir(), song)
     assert main(["tokens", str(song), "--codec", codec]) == 0
     shown = lines(capsys)
-    reader = CODECS[codec]()
+    reader = with_words_of(CODECS[codec](), [read(song)])
     ids = reader.encode(read(song))
     assert [[int(word) for word in line.split()[1:1 + ids.shape[1]]] for line in shown] == ids.tolist()
     assert [line.split("  ")[-1].strip() for line in shown] == [word.split("  ")[-1].strip() for word in reader.words(ids)]

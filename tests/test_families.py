@@ -49,7 +49,7 @@ def batch_of(model: Model) -> dict[str, torch.Tensor]:
 
 
 def test_every_family_is_in_the_table() -> None:
-    assert {tiny.family for tiny in TINY} | {"chorales"} == set(FAMILIES)  # four voices and nothing else: test_jsb.py
+    assert {tiny.family for tiny in TINY} | {"chorales", "frames"} == set(FAMILIES)  # four voices and nothing else: test_jsb.py
 
 
 @each_family

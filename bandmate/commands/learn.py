@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from bandmate.codecs import CODECS
 from bandmate.commands.compose import Words
 from bandmate.commands.flags import flat, make_app, make_command, run
 from bandmate.commands.screen import progress_bar, say
@@ -69,7 +70,7 @@ def prepare(*places: str, codec: str = "bars", like: str | None = None, workers:
     places:
         The sources, and last the folder to make.
     codec:
-        How the music is written as ids: bars or triples.
+        How the music is written as ids, with settings if need be (names:rhythm=joint): CODECS.
     like:
         Write it as this model reads it, so that the model can be fine-tuned on it: a shipped name, a .safetensors file, or
         a run folder.
@@ -94,6 +95,9 @@ def prepare(*places: str, codec: str = "bars", like: str | None = None, workers:
     with progress_bar("preparing") as show:
         summary = prepare(list(places[:-1]), places[-1], known or codec, filters=chosen, workers=workers, progress=show)
     print(summary)
+
+
+prepare.__doc__ = (prepare.__doc__ or "").replace("CODECS", ", ".join(CODECS))
 
 
 def train(*words: Words) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bandmate.commands.flags import make_app
+from bandmate.commands.frames import frames
 from bandmate.commands.jsb import jsb
+from bandmate.commands.recognise import style
 from bandmate.commands.screen import progress_bar
 from bandmate.music.request import Request
 from bandmate.piece import Piece
@@ -67,6 +69,8 @@ def export(model: str, folder: Path) -> None:
 
 benchmark = make_app("benchmark", group="Models", help="Measure bandmate on this machine.")
 benchmark.command(jsb)
+benchmark.command(frames)
+benchmark.command(style)
 
 
 @benchmark.command

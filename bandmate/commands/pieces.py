@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bandmate.codecs import CODECS, make_codec
 from bandmate.commands.results import free, place, write_and_print
 from bandmate.music.files import SCORE_SUFFIXES, describe, read
-from bandmate.settings import UserError, nearest
 
 
 def render(file: Path, *, out: str | None = None, soundfont: Path | None = None) -> None:
@@ -75,19 +75,23 @@ def info(file: Path) -> None:
 def tokens(file: Path, *, codec: str = "bars") -> None:
     """Print what a codec makes of a piece: a line a row, its number, its ids, and the same in words.
 
-    Example: `bandmate tokens song.mid --codec triples`
+    A codec that learns its words (which chords there are) learns them from this piece.
+
+    Example: `bandmate tokens song.mid --codec names:rhythm=joint`
 
     Parameters
     ----------
     file:
         A music file: MIDI, MusicXML, ABC or kern.
     codec:
-        Name of the codec: bars or triples.
+        Name of the codec, with settings if need be: CODECS.
     """
-    from bandmate.codecs import CODECS
-    if codec not in CODECS:
-        raise UserError(f"there is no codec '{codec}'; {nearest(codec, CODECS)}")
-    reader = CODECS[codec]()
-    ids = reader.encode(read(file))
+    from bandmate.codecs.learnt import with_words_of
+    reader, piece = make_codec(codec), read(file)
+    reader = with_words_of(reader, [piece])
+    ids = reader.encode(piece)
     for number, (row, word) in enumerate(zip(ids.tolist(), reader.words(ids), strict=True)):
         print(f"{number:6}  {' '.join(f'{value:5}' for value in row)}  {word}")
+
+
+tokens.__doc__ = (tokens.__doc__ or "").replace("CODECS", ", ".join(CODECS))

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bandmate.codecs.codec import Codec
-from bandmate.data import arrays, sources
+from bandmate.data import arrays, sources, words
 from bandmate.data.labels import Librarian
 from bandmate.data.shards import Job
 from bandmate.data.workers import Crew, Files, cores
 from bandmate.music.clean import Filters
 from bandmate.music.files import MIDI_SUFFIXES, cannot_write, whole_file
-from bandmate.settings import UserError, nearest
+from bandmate.settings import UserError
 
 SHARD_FILES, SHARD_BYTES = 128, 8_000_000
 SCORE_WEIGHT = 16  # a score counts as so many MIDI files: music21 takes its time
@@ -59,19 +59,20 @@ def prepare(sources: list[str], out: str | Path, codec: str | Codec = "bars", *,
             workers: int | None = None, progress: Progress = lambda done, total: None) -> Summary:
     """Make training data of music files, folders, archives or the word `bach`, in the folder ``out``.
 
-    ``codec`` is the name of one, which then learns its words (styles, composers) from this music, or that of a model which
-    is to learn more. ``workers`` is the number of processes, by default one a core. Run again after a stop, it goes on
-    where it was. Raises UserError for missing or empty sources, a corpus without anything usable, or an ``out`` that
-    cannot be written or holds something else.
+    ``codec`` is the name of one, with settings if need be ("names:rhythm=joint"), which then learns its words (styles,
+    composers, chords) from this music, or that of a model which is to learn more. ``workers`` is the number of processes, by
+    default one a core. Run again after a stop, it goes on where it was. Raises UserError for missing or empty sources, a
+    corpus without anything usable, or an ``out`` that cannot be written or holds something else.
     """
     sources, out, filters = [str(source) for source in sources], Path(out), filters or Filters()
     listing = _list(sources, codec, filters)
     _claim(out, listing)
     if (out / "manifest.json").exists():
         return Summary(out, listing.count, json.loads((out / "manifest.json").read_text(encoding="utf-8")))
-    job = Job(listing.codec, filters, out / UNFINISHED)
+    job = Job(words.speller(listing.codec), filters, out / UNFINISHED)
     shards = _encode(job, sources, listing, workers or cores(), progress)
-    manifest = arrays.merge(job.folder, shards, out, listing.codec)
+    folder, codec = words.settle(job.folder, shards, listing.codec)
+    manifest = arrays.merge(folder, shards, out, codec)
     shutil.rmtree(job.folder, ignore_errors=True)
     return Summary(out, listing.count, manifest)
 
@@ -85,13 +86,6 @@ class _Listing:
     shelf: sources.Shelf
 
 
-def _codec_class(name: str) -> type[Codec]:
-    from bandmate.codecs import CODECS
-    if name not in CODECS:
-        raise UserError(f"there is no codec '{name}'; {nearest(name, CODECS)}")
-    return CODECS[name]
-
-
 def _list(named: list[str], wanted: str | Codec, filters: Filters) -> _Listing:
     """Go through all names once: labels, vocabulary, count."""
     sources.check(named)
@@ -103,16 +97,16 @@ def _list(named: list[str], wanted: str | Codec, filters: Filters) -> _Listing:
         count += 1
     if not count:
         raise UserError(f"there are no files in {', '.join(map(repr, named))}; music files were expected; name another source")
-    codec = wanted if isinstance(wanted, Codec) else _fresh_codec(_codec_class(wanted), librarian)
+    codec = wanted if isinstance(wanted, Codec) else _fresh_codec(wanted, librarian)
     digest.update(repr((arrays.FORMAT, codec.name, codec.config, filters)).encode())
     return _Listing(librarian, codec, count, digest.hexdigest(), shelf)
 
 
-def _fresh_codec(kind: type[Codec], librarian: Librarian) -> Codec:
-    """Return a codec that knows the styles and composers of the music."""
+def _fresh_codec(text: str, librarian: Librarian) -> Codec:
+    """Return a codec by name that knows the styles and composers of the music."""
+    from bandmate.codecs import make_codec
     vocabulary = librarian.vocabulary()
-    names = {"styles": vocabulary.styles(), "composers": vocabulary.composers()}
-    return kind(kind.Config(**{name: value for name, value in names.items() if name in kind.Config.model_fields}))
+    return make_codec(text, styles=vocabulary.styles(), composers=vocabulary.composers())
 
 
 def _claim(out: Path, listing: _Listing) -> None:

@@ -2,6 +2,7 @@
 
 from bandmate.families.bands import Bands
 from bandmate.families.chorales import Chorales
+from bandmate.families.frames import FramesModel
 from bandmate.families.markov import Markov
 from bandmate.model import Model
 
@@ -9,4 +10,5 @@ FAMILIES: dict[str, type[Model]] = {
     "bands": Bands,
     "markov": Markov,
     "chorales": Chorales,
+    "frames": FramesModel,
 }

@@ -13,6 +13,7 @@ Weights trained on the benchmark's chorales are for research: the data has no li
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -181,11 +182,14 @@ class Chorales(Model):
                 logits = F.pad(self.judge(heard, made, last)[:, voice], (1, 0), value=-torch.inf)
                 ids[:, -1, voice + 1] = dice.draw(logits, grammar.mask(voice + 1, chosen)).to(device)
             grammar.advance(ids[:, -1].cpu().numpy())
-            written = ids.cpu().numpy()[::options.candidates]
-            progress(grammar.progress, lambda written=written: [grammar.piece(stream) for stream in written])
+            progress(grammar.progress, partial(_read, grammar, ids.cpu().numpy()[::options.candidates]))
         surprise = np.array([np.mean(draws or [0.0]) for draws in dice.surprise]).reshape(options.variants, -1)
         best = surprise.argmin(1) + np.arange(options.variants) * options.candidates
         return list(ids[torch.from_numpy(best).to(device)].cpu().numpy())
+
+
+def _read(grammar: codecs.Grammar, streams: np.ndarray) -> list[Piece]:
+    return [grammar.piece(stream) for stream in streams]
 
 
 class Tables(nn.Module):

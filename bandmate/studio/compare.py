@@ -27,7 +27,7 @@ def compare_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
     chosen = gr.Dropdown(names, value=names, multiselect=True, label=text("compare.models"), info=text("compare.models.help"),
                          elem_id="chosen")
     go = gr.Button(text("compare.go"), variant="primary", elem_id="compare")
-    form = Form(Options, list(ASKED), ASKED, known_choices([], []), {**BAND, "bars": 8})
+    form = Form("compare", Options, list(ASKED), ASKED, known_choices([], []), {**BAND, "bars": 8})
     measures = gr.Dataframe(label=text("compare.table"), interactive=False, visible=False, elem_id="measures", wrap=True)
 
     @shown

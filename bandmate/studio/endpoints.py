@@ -45,6 +45,7 @@ def endpoints(desk: Desk) -> None:
 
 def _new_folder(folder: Path) -> Path:
     """Return a new folder in one whose old folders are cleared away: the page has made its own copies by then."""
+    folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         if time.time() - old.stat().st_mtime > OLD_S:
             shutil.rmtree(old, ignore_errors=True)
@@ -78,7 +79,7 @@ def _endpoint(desk: Desk, task: str) -> Callable[..., Any]:
             *_, now = write(desk.models.get(model), checked, prompt, threading.Event(), desk.longest_s)
         made = []
         for number, piece in enumerate(now.pieces):
-            made.append(_new_folder(desk.folder) / f"{task}-{checked.seed + number}.mid")
+            made.append(_new_folder(desk.folder / "answers") / f"{task}-{checked.seed + number}.mid")
             write_midi(piece, made[-1])
         return [str(path) for path in made], {**checked.model_dump(mode="json"), "model": desk.models.record(model),
                                               "stopped": now.stopped}

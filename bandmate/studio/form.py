@@ -18,6 +18,7 @@ from bandmate.studio.phrases import PHRASES, text
 AUTO = ""  # left to the model
 FEW = 16  # whole numbers that a list shows better than a slider
 KEYS = 24
+A_LITTLE = 0.01  # that a slider stays away from an end that is not allowed itself
 STEPS = {"temperature": 0.05, "top_p": 0.01, "min_p": 0.01, "amount": 0.05}
 MOST = {"temperature": 2.0, "bars": 128, "variants": 8, "candidates": 8, "top_k": 200}
 """Ends of the sliders where the Options allow more than anybody wants."""
@@ -32,30 +33,33 @@ def known_choices(styles: list[str], composers: list[str]) -> dict[str, list[str
 class Form:
     """The controls of some options, and how to read them."""
 
-    def __init__(self, options: type[Settings], names: list[str], first: tuple[str, ...],
+    def __init__(self, place: str, options: type[Settings], names: list[str], first: tuple[str, ...],
                  choices: dict[str, list[str]], values: dict[str, Any] | None = None) -> None:
-        self.options, self.choices, self.values = options, choices, values or {}
+        self.place, self.options, self.choices, self.values = place, options, choices, values or {}
         self.controls: dict[str, Any] = {}
         for name in [name for name in first if name in names]:
             self.controls[name] = self._control(name)
-        with gr.Accordion(text("more"), open=False):
-            for name in [name for name in names if name not in first]:
-                self.controls[name] = self._control(name)
+        further = [name for name in names if name not in first]
+        if further:
+            with gr.Accordion(text("more"), open=False):
+                for name in further:
+                    self.controls[name] = self._control(name)
 
     def _control(self, name: str) -> Any:
         field = self.options.model_fields[name]
         value = self.values.get(name, field.default)
         kinds, low, high = bounds(field)
         optional = type(None) in kinds
-        about = {"label": text(f"option.{name}") if f"option.{name}" in PHRASES else name.replace("_", " "),
+        about: dict[str, Any] = {"elem_id": f"{self.place}-{name}",
+                 "label": text(f"option.{name}") if f"option.{name}" in PHRASES else name.replace("_", " "),
                  "info": text(f"help.{name}") if f"help.{name}" in PHRASES else " ".join((field.description or "").split())}
         literal = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), None)
         if name in self.choices and name != "instruments":
-            return gr.Dropdown([(text("auto"), AUTO), *((word, word) for word in self.choices[name])] if optional
-                               else self.choices[name], value=AUTO if value is None else value, allow_custom_value=optional,
-                               **about)
+            words = [*([(text("auto"), AUTO)] if optional else []), *map(named, self.choices[name])]
+            return gr.Dropdown(words, value=AUTO if value is None else value, allow_custom_value=optional, **about)
         if name in self.choices:
-            return gr.Dropdown(self.choices[name], value=list(value), multiselect=True, allow_custom_value=True, **about)
+            return gr.Dropdown([named(word) for word in self.choices[name]], value=list(value), multiselect=True,
+                               allow_custom_value=True, **about)
         if literal:
             return gr.Dropdown([*([(text("auto"), AUTO)] if optional else []), *((text(f"choice.{word}"), word)
                                                                                  for word in literal)],
@@ -94,6 +98,12 @@ class Form:
         return found
 
 
+def named(word: str) -> tuple[Any, str]:
+    """Return a choice with its name in the visitor's language, where there is one."""
+    key = next((f"{kind}.{word}" for kind in ("class", "key") if f"{kind}.{word}" in PHRASES), None)
+    return (text(key) if key else word), word
+
+
 def bounds(field: FieldInfo) -> tuple[list[Any], float | None, float | None]:
     """Return the types that an option may have, and the least and the greatest value, where it has such."""
     kinds: list[Any] = []
@@ -111,11 +121,12 @@ def bounds(field: FieldInfo) -> tuple[list[Any], float | None, float | None]:
             kinds.append(kind)
 
     take(field.annotation)
-    low = high = None
+    low: float | None = None
+    high: float | None = None
     for mark in marks:
-        for part in [mark, *getattr(mark, "metadata", ())]:
-            low = float(part.ge) if isinstance(part, annotated_types.Ge) else low
-            low = float(part.gt) + 0.01 if isinstance(part, annotated_types.Gt) else low
-            high = float(part.le) if isinstance(part, annotated_types.Le) else high
-            high = float(part.lt) - 0.01 if isinstance(part, annotated_types.Lt) else high
+        for part in [mark, *getattr(mark, "metadata", ())]:  # one bound, or a pydantic Field that holds some
+            if isinstance(part, annotated_types.Ge | annotated_types.Gt):
+                low = float(part.ge) if isinstance(part, annotated_types.Ge) else float(part.gt) + A_LITTLE  # type: ignore
+            elif isinstance(part, annotated_types.Le | annotated_types.Lt):
+                high = float(part.le) if isinstance(part, annotated_types.Le) else float(part.lt) - A_LITTLE  # type: ignore
     return kinds, low, high

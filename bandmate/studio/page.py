@@ -30,6 +30,7 @@ MORE_BARS = 8  # that "continue this one" adds
 def build(desk: Desk) -> gr.Blocks:
     """Build the page."""
     with gr.Blocks(title="bandmate studio", analytics_enabled=False, delete_cache=CACHE_S, fill_width=True) as page:
+        endpoints(desk)  # first, so that they have the names they ask for
         gr.Markdown("# bandmate")
         gr.Markdown(text("welcome"))
         with gr.Row():
@@ -51,9 +52,10 @@ def build(desk: Desk) -> gr.Blocks:
             with gr.Tab(text("tab.train"), id="train"):
                 learnt = train_tab(desk)
             families = {}
-            for family in list(FAMILIES)[1:]:
-                with gr.Tab(family, id=f"family-{family}"):
-                    families[family] = family_tab(desk, board, family)
+            with gr.Tab(text("tab.families"), id="families"), gr.Tabs(elem_id="families"):
+                for family in list(FAMILIES)[1:]:
+                    with gr.Tab(family, id=f"family-{family}"):
+                        families[family] = family_tab(desk, board, family)
 
         @shown
         def again(request: gr.Request, event: gr.EventData, model: str, *values: Any) -> Iterator[Stage]:
@@ -99,6 +101,5 @@ def build(desk: Desk) -> gr.Blocks:
         page.load(welcome, None, shows, **quick)
         learnt.change(welcome, None, shows, **quick)
         page.unload(goodbye)
-        endpoints(desk)
     page.queue(max_size=QUEUE, default_concurrency_limit=4)
     return page

@@ -12,17 +12,22 @@ LANGUAGES = ("en", "ru", "pl", "el", "zh")
 PHRASES: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "phrases.json").read_text(encoding="utf-8"))
 """Each phrase by its key, and in each language."""
 
-I18N = gr.I18n(**{language: {key: words[language] for key, words in PHRASES.items()} for language in LANGUAGES})
+I18N = gr.I18n(**{language: {f"bandmate.{key}": words[language] for key, words in PHRASES.items()}
+                  for language in LANGUAGES})
 
 
 def text(key: str) -> Any:
     """Return a phrase that the browser shows in its own language."""
-    return I18N(key)
+    return I18N(f"bandmate.{key}")  # the framework has keys of its own
 
 
 def language_of(request: gr.Request | None) -> str:
     """Return the language of the browser that asks, English if it speaks none of ours."""
-    header = request.headers.get("accept-language", "") if request else ""
+    return language(request.headers.get("accept-language", "") if request else "")
+
+
+def language(header: str) -> str:
+    """Return the language that an Accept-Language header wants most, of ours."""
     wanted = []
     for word in header.split(","):
         name, _, quality = word.partition(";q=")
@@ -33,7 +38,7 @@ def language_of(request: gr.Request | None) -> str:
     return next((name for _, name in sorted(wanted, key=lambda pair: pair[0]) if name in LANGUAGES), "en")
 
 
-def say(request: gr.Request | None, key: str, **values: object) -> str:
+def say(request: gr.Request | None, key: str, /, **values: object) -> str:
     """Return a phrase in the language of the browser that asks, with values filled in."""
     return PHRASES[key][language_of(request)].format(**values)
 

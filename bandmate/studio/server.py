@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 import gradio as gr
@@ -11,6 +12,8 @@ from fastapi import FastAPI, Response
 
 from bandmate.settings import UserError
 from bandmate.studio.desk import Desk
+from bandmate.studio.gate import Gate
+from bandmate.studio.head import Head
 from bandmate.studio.page import STYLE, build
 from bandmate.studio.phrases import I18N
 from bandmate.studio.uploads import MEGABYTES
@@ -22,7 +25,11 @@ TRIES = 100  # ports
 
 def make_app(desk: Desk) -> FastAPI:
     """Return the whole studio as an application."""
+    uploads = desk.folder / "uploads"
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # where the framework puts files; they go with the studio
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Gate, uploads=uploads)
+    app.add_middleware(Head)
 
     @app.get("/made/{token}/{name}")
     def made(token: str, name: str) -> Response:

@@ -29,7 +29,7 @@ AT_ONCE = 2  # files that are made at the same time
 TYPES = {".mid": "audio/midi", ".mp3": "audio/mpeg", ".musicxml": "application/vnd.recordare.musicxml+xml",
          ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png", ".zip": "application/zip"}
 FILES = ("piece.mid", "piece.mp3", "piece.musicxml", "piece.json", "piece.png", "stems.zip")
-"""Files of every piece; beside these its pages are sheet-1.svg, sheet-2.svg and so on."""
+"""Files of every piece; beside these its pages are sheet-1.svg, sheet-2.svg and so on, and pages.json says how many."""
 
 
 class Kept:
@@ -78,16 +78,16 @@ class Shelf:
     def file(self, token: str, name: str) -> tuple[bytes, str]:
         """Return a file of a piece and its media type. Raises UserError if there is no such file."""
         kept = self.get(token)
-        sheet = re.fullmatch(r"sheet-(\d{1,3})\.svg", name)
+        sheet = re.fullmatch(r"sheet-(\d{1,3})\.svg|pages\.json", name)
         if name not in FILES and not sheet:
             raise UserError(f"a piece has no file '{name}'; it has {', '.join(FILES)} and sheet-1.svg")
         with kept.lock:
-            if name not in kept.files and not (sheet and "sheet-1.svg" in kept.files):
+            if name not in kept.files and not (sheet and "pages.json" in kept.files):
                 with self._making:
-                    kept.files.update(made(kept, "sheet" if sheet else name))
+                    kept.files.update(make(kept, "sheet" if sheet else name))
         self._tidy(token)
         if name not in kept.files:
-            raise UserError(f"the sheet music has no page {sheet[1] if sheet else name}")
+            raise UserError(f"the sheet music has no '{name}'; it has the pages that pages.json says")
         return kept.files[name], TYPES[Path(name).suffix]
 
     def _tidy(self, newest: str) -> None:
@@ -102,7 +102,7 @@ class Shelf:
                     del self._kept[token]
 
 
-def made(kept: Kept, name: str) -> dict[str, bytes]:
+def make(kept: Kept, name: str) -> dict[str, bytes]:
     """Make a file of a piece, or all pages of its "sheet" music; return their bytes by name."""
     piece = kept.piece
     if name == "stems.zip":
@@ -112,7 +112,8 @@ def made(kept: Kept, name: str) -> dict[str, bytes]:
     stem, form = ("sheet", "svg") if name == "sheet" else ("piece", Path(name).suffix[1:])
     with tempfile.TemporaryDirectory() as folder:
         files = write_all(piece, Path(folder) / stem, {"title": " ", "key": kept.story.get("key")}, [form])
-        return {path.name: path.read_bytes() for path in files}
+        made = {path.name: path.read_bytes() for path in files}
+        return {**made, "pages.json": str(len(made)).encode()} if form == "svg" else made
 
 
 def stems(piece: Piece) -> bytes:

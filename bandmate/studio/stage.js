@@ -64,13 +64,12 @@ function link(token, name, text) {
 function sheet(token) {
   const pages = make("div", { class: "pages" });
   const details = make("details", { class: "sheet" }, make("summary", {}, say("sheet")), pages);
-  const page = (number) => {
-    const image = make("img", { src: `made/${token}/sheet-${number}.svg`, alt: `${say("sheet")} ${number}` });
-    image.onload = () => page(number + 1);
-    image.onerror = () => image.remove();
-    pages.append(image);
-  };
-  details.addEventListener("toggle", () => { if (details.open && !pages.childElementCount) page(1); });
+  details.addEventListener("toggle", async () => {
+    if (!details.open || pages.childElementCount) return;
+    const count = await (await fetch(`made/${token}/pages.json`)).json();
+    for (let number = 1; number <= count; number++)
+      pages.append(make("img", { src: `made/${token}/sheet-${number}.svg`, alt: `${say("sheet")} ${number}` }));
+  });
   return details;
 }
 

@@ -15,7 +15,7 @@ from bandmate.music.request import MEANINGLESS
 from bandmate.piece import DRUMS
 from bandmate.settings import UserError
 from bandmate.studio.desk import Desk, Stage, Wish
-from bandmate.studio.form import Form, known_choices
+from bandmate.studio.form import Form, known_choices, named
 from bandmate.studio.guard import shown
 from bandmate.studio.phrases import say, text
 from bandmate.studio.roll import roll
@@ -33,10 +33,11 @@ BAND = {"instruments": ("piano", "guitar", "bass"), "drums": True, "bars": 16, "
 """What the page asks for until a visitor chooses otherwise."""
 
 
-def model_list(desk: Desk, family: str | None = None) -> gr.Dropdown:
+def model_list(desk: Desk, place: str, family: str | None = None) -> gr.Dropdown:
     """Put a list of models on the page."""
     names = desk.models.names(family=family)
-    return gr.Dropdown(names, value=names[0] if names else None, label=text("model"), info=text("model.help"))
+    return gr.Dropdown(names, value=names[0] if names else None, label=text("model"), info=text("model.help"),
+                       elem_id=f"{place}-model")
 
 
 def compose_tab(desk: Desk, board: gr.HTML) -> tuple[Form, gr.Dropdown]:
@@ -44,8 +45,9 @@ def compose_tab(desk: Desk, board: gr.HTML) -> tuple[Form, gr.Dropdown]:
     options = desk.models.get(desk.models.names()[0]).Options
     go = gr.Button(text("compose"), variant="primary", elem_id="compose")
     names = [name for name in options.model_fields if name not in MEANINGLESS["generate"]]
-    form = Form(options, names, FIRST, known_choices(desk.models.words("styles"), desk.models.words("composers")), BAND)
-    model = model_list(desk)
+    words = known_choices(desk.models.words("styles"), desk.models.words("composers"))
+    form = Form("compose", options, names, FIRST, words, BAND)
+    model = model_list(desk, "compose")
 
     @shown
     def compose(request: gr.Request, model: str, *values: Any) -> Iterator[Stage]:
@@ -59,11 +61,11 @@ def family_tab(desk: Desk, board: gr.HTML, family: str) -> gr.Dropdown:
     """Lay out the tab of a further family: its models, and a form out of its Options."""
     about = " ".join((FAMILIES[family].__doc__ or "").split())
     gr.Markdown(about)
-    model = model_list(desk, family)
+    model = model_list(desk, family, family)
     options = FAMILIES[family].Options
     go = gr.Button(text("compose"), variant="primary")
     names = [name for name in options.model_fields if name not in MEANINGLESS["generate"]]
-    form = Form(options, names, FIRST, known_choices([], []))
+    form = Form(family, options, names, FIRST, known_choices([], []))
 
     @shown
     def compose(request: gr.Request, model: str | None, *values: Any) -> Iterator[Stage]:
@@ -84,9 +86,9 @@ def piece_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
     go = gr.Button(text("work"), variant="primary", elem_id="work")
     options = desk.models.get(desk.models.names()[0]).Options
     names = [name for name in options.model_fields if name not in ("task", "metre", "tempo")]
-    form = Form(options, names, FIRST_OF_TASK, known_choices(desk.models.words("styles"), desk.models.words("composers")),
-                {"bars": 8})
-    model = model_list(desk)
+    words = known_choices(desk.models.words("styles"), desk.models.words("composers"))
+    form = Form("piece", options, names, FIRST_OF_TASK, words, {"bars": 8})
+    model = model_list(desk, "piece")
     prompt = gr.State(None)
 
     @shown
@@ -97,14 +99,14 @@ def piece_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
         found = describe(piece)
         families = dict.fromkeys(class_of(DRUMS if track.is_drum else track.program)
                                  for track in piece.tracks if len(track.notes))
-        told = say(request, "heard", bars=found["bars"], notes=found["notes"], key=found["key"] or "-", tempo=found["tempo"],
-                   parts=", ".join(CLASSES[family] for family in families))
+        key = say(request, f"key.{found['key']}") if found["key"] else "-"
+        told = say(request, "heard", bars=found["bars"], notes=found["notes"], key=key, tempo=found["tempo"],
+                   parts=", ".join(say(request, f"class.{CLASSES[family]}") for family in families))
         token = desk.shelf.put(piece, {"model": {"name": ""}, "seed": 0, "variant": 0, "task": "prompt"})
         view = {"writing": False, "share": 1, "said": "", "variants": [
             {"token": token, "title": say(request, "prompt"), "acts": [], "roll": roll(piece)}]}
-        return token, told, view, gr.update(choices=[*(CLASSES[family] for family in families if family < len(CLASSES) - 1),
-                                                     *(name for name in form.choices["instruments"]
-                                                       if name not in (CLASSES[family] for family in families))])
+        return token, told, view, gr.update(choices=[named(word) for word in dict.fromkeys([
+            *(CLASSES[family] for family in families if CLASSES[family] != "drums"), *form.choices["instruments"]])])
 
     @shown
     def work(request: gr.Request, token: str | None, task: str, model: str, *values: Any) -> Iterator[Stage]:

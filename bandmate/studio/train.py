@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 
+from bandmate.checkpoint import find
 from bandmate.families import FAMILIES
 from bandmate.music.files import SUFFIXES
 from bandmate.run import Run, read_report
@@ -28,7 +29,8 @@ LEAST_PIECES = 3
 EVERY_S = 1.0
 PATIENCE_S = 60  # for a training that was asked to stop
 OWN = "my music"
-STEPS = 2000
+SMALL_STEPS = ("--steps", "2000", "--batch", "4", "--length", "384", "--evaluate-every", "25", "--keep-every", "25")
+"""How a laptop learns while somebody watches: in small steps, looked at often."""
 
 Row = tuple[str, Any, Any, str | None]
 """What the tab shows: a sentence, the files that were left out, the curve, and the model when it is there."""
@@ -99,18 +101,17 @@ class Lesson:
             raise UserError(say(self.request, "train.few", used=used, least=LEAST_PIECES))
         learner = self.family or self.desk.models.family(self.desk.models.path(self.shipped))
         more = ["--from", str(self.desk.models.path(self.shipped)), "--lr", "3e-4"] if self.family == TUNED else []
-        for _ in self._run(["train", learner, str(data), str(run), "--minutes", str(self.minutes), "--evaluate-every", "25",
-                            "--keep-every", "25", "--steps", str(STEPS), *more]):
+        for _ in self._run(["train", learner, str(data), str(run), "--minutes", str(self.minutes), *SMALL_STEPS, *more]):
             rows = Run(run).rows()
             last = rows[-1] if rows else {"step": 0, "seconds": 0}
             yield (say(self.request, "train.learning", step=int(last["step"]), seconds=int(last.get("seconds", 0))), table,
                    self._curve(rows), gr.skip())
-        if not (run / "best.safetensors").is_file():
+        if not (run / "report.json").is_file() or not read_report(run).step:
             yield say(self.request, "train.unchanged"), table, gr.update(visible=False), gr.skip()
             return
         report = read_report(run)
         name = f"{OWN} {len(self.visit.models) + 1}"
-        self.visit.models[name] = run / "best.safetensors"
+        self.visit.models[name] = find(run)
         shutil.rmtree(self.folder / "music", ignore_errors=True)
         done = say(self.request, "train.done", used=used, steps=report.step, name=name)
         yield done, table, self._curve(Run(run).rows()), name

@@ -1,0 +1,268 @@
+"""The page in a real browser: what is clicked is what comes out, checked with mido in the file that is downloaded."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mido
+import pytest
+from music_made_here import band
+from playwright.sync_api import Browser, Page, expect
+
+from bandmate.music.files import write
+from bandmate.studio.phrases import PHRASES
+
+PATIENCE_MS = 120_000
+
+
+def visit(browser: Browser, address: str, language: str = "en-US", **choices: Any) -> Page:
+    """Open the page as a new visitor; faults of the page fail the test at its end."""
+    context = browser.new_context(locale=language, viewport={"width": 1400, "height": 1000}, **choices)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.goto(address)
+    expect(page.locator("#compose")).to_be_visible(timeout=PATIENCE_MS)
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    opened = visit(browser, address)
+    yield opened
+    assert not opened.faults
+    opened.context.close()
+
+
+def control(page: Page, option: str, tab: str = "compose") -> Any:
+    """Return the box in which an option is typed or chosen."""
+    return page.locator(f"#{tab}-{option} :is(input, textarea)").first
+
+
+def fill(page: Page, option: str, value: str, tab: str = "compose") -> None:
+    """Type a value."""
+    box = control(page, option, tab)
+    box.fill(value)
+    box.press("Tab")
+
+
+def choose(page: Page, option: str, value: str, tab: str = "compose") -> None:
+    """Choose a word of a list."""
+    box = control(page, option, tab)
+    box.click()
+    box.fill(value)
+    box.press("Enter")
+    box.press("Tab")
+
+
+def finished(page: Page, button: str) -> None:
+    """Click, and wait until the music is written."""
+    page.evaluate("document.querySelector('#board .said').textContent = 'waiting'")
+    page.click(button)
+    page.wait_for_function("document.querySelector('#board progress').hidden"
+                           " && document.querySelector('#board .said').textContent != 'waiting'")
+
+
+def take(page: Page, folder: Path, link: str = "MIDI", card: int = 0) -> Path:
+    """Download a file of a variant."""
+    with page.expect_download() as download:
+        page.locator("#board .card").nth(card).locator("a.file", has_text=link).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def heard(path: Path) -> dict[str, Any]:
+    """Say what is in a MIDI file, by mido alone."""
+    midi = mido.MidiFile(path)
+    notes, programs, drums, end, tempo, metre = [], set(), False, 0, None, None
+    for track in midi.tracks:
+        now, sounding = 0, {}
+        for message in track:
+            now += message.time
+            if message.type == "set_tempo" and tempo is None:
+                tempo = mido.tempo2bpm(message.tempo)
+            elif message.type == "time_signature" and metre is None:
+                metre = f"{message.numerator}/{message.denominator}"
+            elif message.type == "program_change" and message.channel != 9:
+                programs.add(message.program)
+            elif message.type == "note_on" and message.velocity:
+                drums |= message.channel == 9
+                sounding[message.note] = now
+                if message.channel != 9:
+                    notes.append(message.note)
+                end = max(end, now)
+    return {"pitches": notes, "programs": programs, "drums": drums, "tempo": tempo, "metre": metre,
+            "quarters": end / midi.ticks_per_beat}
+
+
+def test_the_first_notes_come_while_it_is_written_and_it_can_be_stopped(page, tmp_path):
+    control(page, "bars").fill("96")
+    page.click("#compose")
+    page.wait_for_function("JSON.stringify([...document.querySelectorAll('#board canvas')].map("
+                           "c => c.getAttribute('aria-label'))).match(/, [1-9]\\d* notes/)")
+    assert page.locator("#board audio").count() == 0
+    page.click("#stop")
+    expect(page.locator("#board .said")).to_have_text(PHRASES["stopped"]["en"])
+    got = heard(take(page, tmp_path))
+    assert 0 < got["quarters"] < 96 * 4
+
+
+def test_every_control_of_compose_does_what_it_says(page, tmp_path):
+    choose(page, "model", "tiny")
+    for _ in range(3):  # take away those that stand there
+        control(page, "instruments").press("Backspace")
+    choose(page, "instruments", "strings")
+    choose(page, "instruments", "flute")
+    page.locator("#compose-drums input[value=no]").check()
+    control(page, "bars").fill("3")
+    fill(page, "tempo", "91")
+    choose(page, "metre", "3/4")
+    choose(page, "key", "D minor")
+    fill(page, "chords", "Dm Gm A7")
+    control(page, "variants").fill("3")
+    page.get_by_text(PHRASES["more"]["en"]).locator("visible=true").first.click()
+    fill(page, "seed", "11")
+    fill(page, "pitches", "strings:D3-D5")
+    finished(page, "#compose")
+    assert page.locator("#board .card").count() == 3
+    for card in range(3):
+        got = heard(take(page, tmp_path, card=card))
+        assert got["programs"] == {40, 73}
+        assert not got["drums"]
+        assert got["metre"] == "3/4"
+        assert got["tempo"] == pytest.approx(91, abs=0.01)
+        assert got["quarters"] < 9
+        assert {pitch % 12 for pitch in got["pitches"]} <= {0, 1, 2, 4, 5, 7, 9, 10}  # D minor, and the C sharp of A7
+    assert page.locator("#board .seed").all_inner_texts() == ["seed 11", "seed 12", "seed 13"]
+
+
+def test_from_one_piece_to_the_next(page, tmp_path):
+    choose(page, "model", "tiny")
+    control(page, "bars").fill("2")
+    control(page, "variants").fill("1")
+    finished(page, "#compose")
+    first = take(page, tmp_path).read_bytes()
+    seed = page.locator("#board .seed").inner_text()
+    finished(page, "#board [data-act=again]")
+    assert page.locator("#board .seed").inner_text() == seed
+    assert take(page, tmp_path).read_bytes() == first
+    finished(page, "#board [data-act=continue]")
+    longer = heard(take(page, tmp_path))
+    assert 8 <= longer["quarters"] < 40
+    finished(page, "#board [data-act=vary]")
+    assert take(page, tmp_path).read_bytes() != first
+    page.click("#undo")
+    page.click("#undo")
+    expect(page.locator("#board .seed")).to_have_text(seed)
+    page.click("#redo")
+    expect(page.locator("#board .seed")).not_to_have_text(seed)
+    with zipfile.ZipFile(take(page, tmp_path, "Stems")) as stems:
+        assert {name.rpartition(".")[2] for name in stems.namelist()} == {"mid", "mp3"}
+    assert take(page, tmp_path, "MusicXML").read_bytes().startswith(b"<?xml")
+    page.locator("#board .sheet summary").click()
+    page.wait_for_function("[...document.querySelectorAll('#board .pages img')].some(i => i.naturalWidth > 100)")
+    page.locator("#board audio").first.evaluate("a => a.play()")
+    page.wait_for_function("document.querySelector('#board audio').currentTime > 0.3")
+
+
+def test_work_on_my_piece(page, tmp_path):
+    write(band(4), tmp_path / "song.mid")
+    page.get_by_role("tab", name=PHRASES["tab.piece"]["en"]).click()
+    page.locator("#piece input[type=file]").set_input_files(tmp_path / "song.mid")
+    expect(page.locator("#about")).to_contain_text("4 bars")
+    choose(page, "model", "tiny", "piece")
+    given = sorted(heard(tmp_path / "song.mid")["pitches"])
+    page.locator("#task input[value=infill]").check()
+    fill(page, "region", "2-3", "piece")
+    finished(page, "#work")
+    filled = heard(take(page, tmp_path))
+    assert filled["quarters"] < 16
+    assert sorted(filled["pitches"]) != given
+    page.locator("#task input[value=accompany]").check()
+    fill(page, "region", "", "piece")
+    choose(page, "instruments", "strings", "piece")
+    finished(page, "#work")
+    joined = heard(take(page, tmp_path))
+    assert 40 in joined["programs"]
+    left = list(joined["pitches"])
+    for pitch in given:
+        left.remove(pitch)  # what was given is still there
+    assert left
+
+
+def test_a_mistake_is_told(page, tmp_path):
+    page.get_by_role("tab", name=PHRASES["tab.piece"]["en"]).click()
+    page.click("#work")
+    expect(page.get_by_text(PHRASES["no prompt"]["en"])).to_be_visible()
+    page.locator("#piece input[type=file]").set_input_files({"name": "a.mid", "mimeType": "audio/midi", "buffer": b"junk"})
+    expect(page.get_by_text("not a MIDI file")).to_be_visible()
+
+
+def test_compare(page):
+    page.get_by_role("tab", name=PHRASES["tab.compare"]["en"]).click()
+    control(page, "bars", "compare").fill("2")
+    finished(page, "#compare")
+    expect(page.locator("#measures")).to_contain_text("scale consistency")
+    expect(page.locator("#board .card")).to_have_count(2)
+
+
+def test_train_on_my_music(page, tmp_path):
+    """Files that are no music are named; the others are learnt from; the model stands in the lists."""
+    paths = []
+    for number in range(4):
+        song = band(9 + number)
+        for track in song.tracks:
+            for note in track.notes:
+                note.pitch += 0 if track.is_drum else (0, 2, 3, 5)[(number + note.time // 480) % 4]
+        paths.append(tmp_path / f"song{number}.mid")
+        write(song, paths[-1])
+    paths.append(tmp_path / "broken.mid")
+    paths[-1].write_bytes(b"junk")
+    page.get_by_role("tab", name=PHRASES["tab.train"]["en"]).click()
+    page.locator("#music input[type=file]").set_input_files(paths)
+    page.click("#learn")
+    expect(page.locator("#rejected")).to_contain_text("broken.mid", timeout=PATIENCE_MS)
+    page.wait_for_function("/step [1-9]/.test(document.querySelector('#learning').innerText)")
+    page.click("#halt")
+    expect(page.locator("#learning")).to_contain_text("my music 1", timeout=PATIENCE_MS)
+    page.get_by_role("tab", name=PHRASES["tab.compose"]["en"]).click()
+    control(page, "model").click()
+    expect(page.get_by_role("option", name="my music 1")).to_be_visible()
+
+
+@pytest.mark.parametrize(("language", "key"), [("ru-RU", "ru"), ("pl-PL", "pl"), ("el-GR", "el"), ("zh-CN", "zh"),
+                                               ("de-DE", "en")])
+def test_the_page_speaks_the_language_of_the_browser(browser, address, language, key):
+    page = visit(browser, address, language)
+    expect(page.locator("#compose")).to_have_text(PHRASES["compose"][key])
+    expect(page.locator("#stop")).to_have_text(PHRASES["stop"][key])
+    page.context.close()
+
+
+def test_on_a_phone(browser, address):
+    page = visit(browser, address, device_scale_factor=2, color_scheme="dark", is_mobile=True, has_touch=True)
+    page.set_viewport_size({"width": 390, "height": 840})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).every(c => c < 90)")
+    assert dark
+    page.context.close()
+
+
+def test_keys_alone_reach_everything(page):
+    choose(page, "model", "tiny")
+    control(page, "bars").fill("1")
+    page.locator("#compose").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#board [data-act=continue]")
+    reached = set()
+    page.locator("#redo").focus()
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.dataset.act || document.activeElement.textContent.trim() || "
+                                  "document.activeElement.tagName"))
+    assert {"Stop", "AUDIO", "MIDI", "MP3", "continue", "vary", "again"} <= reached
