@@ -125,6 +125,10 @@ class Codec(ABC):
     def is_note(self, ids: np.ndarray) -> np.ndarray:
         """Tell which rows of ids (..., F) complete a note: bool (...)."""
 
+    def notes_in(self, ids: np.ndarray) -> np.ndarray:
+        """Count the notes that each row of ids (..., F) completes: int (...). Codecs of chords replace this."""
+        return self.is_note(ids).astype(np.int64)
+
     @abstractmethod
     def words(self, ids: np.ndarray) -> list[str]:
         """Spell each row of ids (N, F) in words, for learners and tests."""

@@ -173,7 +173,7 @@ class Bands(Model):
     def score(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         nats, hits = self.nats(batch)
         scored = ~batch["given"][:, 1:, None] & (batch["ids"][:, 1:] != self.codec.pad)
-        notes = self.codec.is_note(batch["ids"][:, 1:].cpu().numpy()) & scored.any(-1).cpu().numpy()
+        notes = self.codec.notes_in(batch["ids"][:, 1:].cpu().numpy()) * scored.any(-1).cpu().numpy()
         sums = {"nats": (nats * scored).sum(), "notes": torch.tensor(float(notes.sum()))}
         for n, name in enumerate(self.codec.fields):
             sums[f"hits.{name}"] = (hits & scored)[..., n].sum().float()

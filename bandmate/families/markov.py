@@ -153,7 +153,7 @@ class Markov(Model):
     def score(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         used = (batch["ids"][:, 1:] != self.codec.pad).cpu()
         scored = ~batch["given"][:, 1:, None].cpu() & used
-        notes = self.codec.is_note(batch["ids"][:, 1:].cpu().numpy()) & scored.any(-1).numpy()
+        notes = self.codec.notes_in(batch["ids"][:, 1:].cpu().numpy()) * scored.any(-1).numpy()
         return {"nats": (self.nats(batch) * scored).sum(), "notes": torch.tensor(float(notes.sum()))}
 
     def optimizers(self, lr: float) -> list[Optimizer]:

@@ -51,6 +51,7 @@ def engrave(source: Piece | str | Path, folder: str | Path, name: str = "page", 
     else:
         text = _musicxml(source, key, title, "")
     verovio.enableLog(verovio.LOG_OFF)
+    verovio.setDefaultResourcePath(str(Path(verovio.__file__).parent / "data"))  # each thread has its own
     toolkit = verovio.toolkit()
     parts = text.count("<score-part ")
     toolkit.setOptions({**PAGE, "scale": next(scale for most, scale in SCALES if parts <= most)})

@@ -1,4 +1,6 @@
+import threading
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import music21
@@ -214,3 +216,13 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     with pytest.raises(UserError, match="the music cannot be engraved"):
         sheet.engrave(tmp_path / "bad.musicxml", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.musicxml"]
+
+
+def test_any_thread_engraves(tmp_path):
+    """One after another: verovio keeps its fonts' place for each thread apart."""
+    pages: list[list[Path]] = []
+    for number in range(2):
+        worker = threading.Thread(target=lambda name=f"t{number}": pages.append(sheet.engrave(band(), tmp_path, name)))
+        worker.start()
+        worker.join()
+    assert [len(found) for found in pages] == [len(pages[0])] * 2
