@@ -34,9 +34,9 @@ def build(desk: Desk) -> gr.Blocks:
         gr.Markdown("# bandmate")
         gr.Markdown(text("welcome"))
         with gr.Row():
-            with gr.Column(scale=5, min_width=320):
+            with gr.Column(scale=1, min_width=320):
                 tabs = gr.Column()
-            with gr.Column(scale=6, min_width=320):
+            with gr.Column(scale=1, min_width=320):
                 with gr.Row():
                     undo = gr.Button(text("undo"), size="sm", elem_id="undo", min_width=80)
                     redo = gr.Button(text("redo"), size="sm", elem_id="redo", min_width=80)

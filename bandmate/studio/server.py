@@ -20,6 +20,7 @@ from bandmate.studio.uploads import MEGABYTES
 
 HERE = "127.0.0.1"
 PORT = 7860
+FONTS, FONTS_OF_NUMBERS = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]  # what is there: nothing is fetched
 TRIES = 100  # ports
 
 
@@ -40,7 +41,8 @@ def make_app(desk: Desk) -> FastAPI:
         return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
 
     return gr.mount_gradio_app(app, build(desk), path="/", i18n=I18N, css=STYLE, max_file_size=MEGABYTES * 2**20,
-                               footer_links=["api"], theme=gr.themes.Soft(), show_error=True, ssr_mode=False)
+                               theme=gr.themes.Soft(font=FONTS, font_mono=FONTS_OF_NUMBERS), footer_links=["api"],
+                               show_error=True, ssr_mode=False)
 
 
 def free_port(host: str, port: int) -> int:

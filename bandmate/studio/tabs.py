@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,10 +58,14 @@ def compose_tab(desk: Desk, board: gr.HTML) -> tuple[Form, gr.Dropdown]:
     return form, model
 
 
+def about(family: str) -> str:
+    """Return what a family is: the first paragraph of its file."""
+    return " ".join((sys.modules[FAMILIES[family].__module__].__doc__ or "").partition("\n\n")[0].split())
+
+
 def family_tab(desk: Desk, board: gr.HTML, family: str) -> gr.Dropdown:
     """Lay out the tab of a further family: its models, and a form out of its Options."""
-    about = " ".join((FAMILIES[family].__doc__ or "").split())
-    gr.Markdown(about)
+    gr.Markdown(about(family))
     model = model_list(desk, family, family)
     options = FAMILIES[family].Options
     go = gr.Button(text("compose"), variant="primary")
@@ -80,7 +85,7 @@ def family_tab(desk: Desk, board: gr.HTML, family: str) -> gr.Dropdown:
 def piece_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
     """Lay out the tab that works on a visitor's piece: continue, fill in, accompany, vary."""
     file = gr.File(label=text("file"), file_types=list(SUFFIXES), type="filepath", elem_id="piece")
-    about = gr.Markdown(elem_id="about")
+    heard = gr.Markdown(elem_id="about")
     mine = stage("mine")
     task = gr.Radio([(text(f"task.{name}"), name) for name in TASKS], value="continue", label=text("task"), elem_id="task")
     go = gr.Button(text("work"), variant="primary", elem_id="work")
@@ -121,7 +126,7 @@ def piece_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
     def meaning(task: str) -> list[Any]:
         return [gr.update(visible=name not in MEANINGLESS[task]) for name in form.controls]
 
-    gr.on([file.upload, file.clear], read, file, [prompt, about, mine, form.controls["instruments"]], api_visibility="private",
+    gr.on([file.upload, file.clear], read, file, [prompt, heard, mine, form.controls["instruments"]], api_visibility="private",
           show_progress="minimal")
     task.change(meaning, task, form.inputs, api_visibility="private", queue=False, show_progress="hidden")
     for name, control in form.controls.items():

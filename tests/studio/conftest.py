@@ -58,8 +58,8 @@ def chromium() -> Path:
     """Chromium; on Debian root may install it."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run("apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium", shell=True,
-                       env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdin=subprocess.DEVNULL, capture_output=True, timeout=400)
+        subprocess.run("apt-get update -qq; timeout 400 apt-get install -y -qq --no-install-recommends chromium", shell=True,
+                       env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdin=subprocess.DEVNULL, capture_output=True)
         found = shutil.which("chromium")
     if found is None:
         pytest.skip("there is no Chromium, and no right to install it; install it (on Debian: apt-get install chromium), "

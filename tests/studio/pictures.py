@@ -28,7 +28,7 @@ def main() -> None:
     PLACE.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_context(locale="en-US", viewport={"width": 1360, "height": 900}).new_page()
+        page = browser.new_context(locale="en-US", viewport={"width": 1440, "height": 900}).new_page()
         page.goto(ADDRESS)
         page.wait_for_selector("#compose")
         page.click("#compose")
@@ -59,7 +59,7 @@ def main() -> None:
         page.get_by_role("tab", name="Other families").click()
         page.wait_for_timeout(500)
         page.screenshot(path=PLACE / "families.png")
-        phone = browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 844}, color_scheme="dark").new_page()
+        phone = browser.new_context(locale="ru-RU", viewport={"width": 390, "height": 844}, color_scheme="dark").new_page()
         phone.goto(ADDRESS)
         phone.wait_for_selector("#compose")
         phone.wait_for_timeout(1000)

@@ -19,12 +19,13 @@ PATIENCE_MS = 120_000
 
 
 def visit(browser: Browser, address: str, language: str = "en-US", **choices: Any) -> Page:
-    """Open the page as a new visitor; faults of the page fail the test at its end."""
+    """Open the page as a new visitor; faults of the page, and requests to anywhere else, fail the test at its end."""
     context = browser.new_context(locale=language, viewport={"width": 1400, "height": 1000}, **choices)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:")) or page.faults.append(asked.url))
     page.goto(address)
     expect(page.locator("#compose")).to_be_visible(timeout=PATIENCE_MS)
     return page

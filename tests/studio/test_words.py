@@ -12,6 +12,7 @@ from bandmate.families import FAMILIES
 from bandmate.studio.form import Form, bounds, known_choices
 from bandmate.studio.page import build
 from bandmate.studio.phrases import LANGUAGES, PHRASES, language_of, say
+from bandmate.studio.tabs import about
 
 SAME = {"int8", "Top k", "Top p", "Min p", "Model", "Piano roll", "Tempo", "pad", "C", "bas"}
 """What is the same word in several languages."""
@@ -42,7 +43,7 @@ def test_nothing_on_the_page_is_left_in_english(desk):
     """Each text that a visitor sees is a phrase; names of models, families and General MIDI programs are names."""
     config = build(desk).get_config_file()
     names = {*desk.models.names(), *FAMILIES, *known_choices([], [])["instruments"], *desk.models.words("styles"),
-             *desk.models.words("composers"), *(" ".join((family.__doc__ or "").split()) for family in FAMILIES.values())}
+             *desk.models.words("composers"), *map(about, FAMILIES)}
     seen = 0
     for component in config["components"]:
         props: dict[str, Any] = component["props"]
