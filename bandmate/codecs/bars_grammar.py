@@ -12,7 +12,7 @@ import numpy as np
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars_header import Header, Heading
-from bandmate.codecs.bars_lean import UNUSUAL, leaning
+from bandmate.codecs.bars_lean import UNUSUAL, leaning, resting
 from bandmate.codecs.bars_limits import BASS, Limits
 from bandmate.codecs.bars_plan import Bar, Plan, metre_number
 from bandmate.codecs.bars_stream import Stream, notes_of
@@ -181,7 +181,7 @@ class BarsGrammar(Grammar):
             return None
         out = np.zeros((len(self.rows), self.codec.sizes[field]), np.float32)
         if field == 1:
-            out[:, b.NOTES:b.LEFT_AT] = -UNUSUAL
+            out[:, b.NOTES:b.LEFT_AT] = [(resting(row.played, row.at) - UNUSUAL).ravel() for row in self.rows]
         if not self.leans:
             return out
         for lean, row, ids, into in zip(self.leans, self.rows, chosen.tolist(), out, strict=True):

@@ -29,20 +29,29 @@ CHORDS, CLOSER, LONGER, HIGHER, LOUDER = 6.0, 4.0, 3.0, 2.0, 0.6
 
 BEYOND = 1.0  # nats for each semitone beyond what is usual for an instrument
 FARTHEST = 8.0  # nats at most
+IMPATIENCE = 1.5  # nats for each bar that a part has rested that was asked for by name
 
 _PITCH = np.tile(np.arange(128), DRUM_CLASS + 1)
 _PITCHED = np.arange((DRUM_CLASS + 1) * 128) < DRUM_CLASS * 128
 
 
 def _unusual() -> np.ndarray:
-    """Return what each note (17 * 128,) is leant away from for its pitch: nats."""
+    """Return what each note (17, 128) is leant away from for its pitch: nats."""
     pitch, found = np.arange(128), np.zeros((DRUM_CLASS + 1, 128), np.float32)
     for family, (low, high) in enumerate(USUAL_PITCHES):
         found[family] = np.clip(BEYOND * np.maximum(low - pitch, pitch - high), 0, FARTHEST)
-    return found.ravel()
+    return found
 
 
 UNUSUAL = _unusual()
+
+
+def resting(played: dict[int, int], bar: int) -> np.ndarray:
+    """Return what each class (17, 1) is leant towards for its rest: ``played`` holds the bar that each played last."""
+    found = np.zeros((DRUM_CLASS + 1, 1), np.float32)
+    for family, last in played.items():
+        found[family] = IMPATIENCE * max(bar - last - 1, 0)
+    return found
 
 
 def middle(name: str, level: int) -> float:

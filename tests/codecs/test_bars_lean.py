@@ -6,10 +6,11 @@ import torch
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars import Bars
-from bandmate.codecs.bars_lean import leaning, middle
+from bandmate.codecs.bars_lean import IMPATIENCE, leaning, middle, resting
 from bandmate.codecs.bars_plan import Plan
 from bandmate.families.bands import Bands
 from bandmate.music.character import BORDERS, level
+from bandmate.music.instruments import DRUM_CLASS
 from bandmate.music.request import Request
 from bandmate.obedience.learnt import levels_of
 
@@ -65,3 +66,12 @@ def test_where_notes_are_missing_the_next_comes_sooner(asked, sooner):
     lean.when(72, 1, bar.steps, into)
     assert (into[b.POSITION + 72] > into[b.POSITION + 78] > into[b.POSITION + 90]) == sooner
     assert (into[b.POSITION + 78] > into[b.BAR]) == sooner
+
+
+def test_who_was_named_and_rests_is_called_for():
+    called = resting({0: 4, 4: 5, DRUM_CLASS: -1}, 6)
+    assert called.shape == (DRUM_CLASS + 1, 1)
+    assert called[0, 0] == IMPATIENCE  # silent in bar 5
+    assert called[4, 0] == 0  # played in the bar before
+    assert called[DRUM_CLASS, 0] == 6 * IMPATIENCE
+    assert not called[[1, 2, 3]].any()
