@@ -17,7 +17,7 @@ import numpy as np
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars_plan import Bar
 from bandmate.music.character import BORDERS, LEVELS
-from bandmate.music.instruments import DRUM_CLASS, USUAL_PITCHES
+from bandmate.music.instruments import DRUM_CLASS, USUAL_DRUMS, USUAL_PITCHES
 from bandmate.music.request import Request
 
 WIDEST = 1.5  # of what is missing, in nats, that is leant for
@@ -29,7 +29,9 @@ CHORDS, CLOSER, LONGER, HIGHER, LOUDER = 6.0, 4.0, 3.0, 2.0, 0.6
 
 BEYOND = 1.0  # nats for each semitone beyond what is usual for an instrument
 FARTHEST = 8.0  # nats at most
+RARE_DRUM = 2.0  # nats for a drum that is seldom played
 IMPATIENCE = 1.5  # nats for each bar that a part has rested that was asked for by name
+MOST_IMPATIENT = 3.0  # nats: what the model does not want at all is not called for again and again
 
 _PITCH = np.tile(np.arange(128), DRUM_CLASS + 1)
 _PITCHED = np.arange((DRUM_CLASS + 1) * 128) < DRUM_CLASS * 128
@@ -40,6 +42,7 @@ def _unusual() -> np.ndarray:
     pitch, found = np.arange(128), np.zeros((DRUM_CLASS + 1, 128), np.float32)
     for family, (low, high) in enumerate(USUAL_PITCHES):
         found[family] = np.clip(BEYOND * np.maximum(low - pitch, pitch - high), 0, FARTHEST)
+    found[DRUM_CLASS] = np.where(np.isin(pitch, list(USUAL_DRUMS)), 0, RARE_DRUM)
     return found
 
 
@@ -50,7 +53,7 @@ def resting(played: dict[int, int], bar: int) -> np.ndarray:
     """Return what each class (17, 1) is leant towards for its rest: ``played`` holds the bar that each played last."""
     found = np.zeros((DRUM_CLASS + 1, 1), np.float32)
     for family, last in played.items():
-        found[family] = IMPATIENCE * max(bar - last - 1, 0)
+        found[family] = min(IMPATIENCE * max(bar - last - 1, 0), MOST_IMPATIENT)
     return found
 
 

@@ -42,6 +42,9 @@ USUAL_PITCHES = ((27, 99), (40, 101), (30, 86), (33, 86), (24, 67), (36, 93), (3
 """Lowest and highest pitch that is usual for each class but the drums: all but some 0.3 % of the notes of the music that the
 shipped model learnt from lie between."""
 
+USUAL_DRUMS = frozenset((35, 36, 37, 38, 39, 40, 42, 43, 44, 46, 51, 53, 54, 56, 63, 64, 69, 70, 75, 81, 82))
+"""Drums that each play one in a hundred drum notes or more of that music."""
+
 # The program that stands for a class when nothing says which: the one that sounds good in most music.
 DEFAULT_PROGRAMS = (0, 11, 16, 25, 33, 40, 48, 61, 65, 73, 80, 88, 98, 105, 114, 122, DRUMS)
 
