@@ -6,7 +6,7 @@ import torch
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars import Bars
-from bandmate.codecs.bars_lean import IMPATIENCE, leaning, middle, resting
+from bandmate.codecs.bars_lean import IMPATIENCE, MOST_IMPATIENT, RARE_DRUM, leaning, middle, resting
 from bandmate.codecs.bars_plan import Plan
 from bandmate.families.bands import Bands
 from bandmate.music.character import BORDERS, level
@@ -41,7 +41,8 @@ def test_nobody_leans_who_was_not_asked_to():
 def test_pitches_that_nobody_writes_are_leant_away_from():
     [row] = Bars().grammar(Request(bars=2), 1).lean(1, np.zeros((1, 3), int))
     guitar, drums = b.NOTES + 3 * 128, b.NOTES + 16 * 128
-    assert (row[[guitar + 40, guitar + 86, drums + 3]] == 0).all()
+    assert (row[[guitar + 40, guitar + 86, drums + 36, drums + 42]] == 0).all()
+    assert row[drums + 52] == -RARE_DRUM  # a china cymbal
     assert (row[[guitar + 87, guitar + 31, guitar + 120]] == [-1, -2, -8]).all()
 
 
@@ -73,5 +74,5 @@ def test_who_was_named_and_rests_is_called_for():
     assert called.shape == (DRUM_CLASS + 1, 1)
     assert called[0, 0] == IMPATIENCE  # silent in bar 5
     assert called[4, 0] == 0  # played in the bar before
-    assert called[DRUM_CLASS, 0] == 6 * IMPATIENCE
+    assert called[DRUM_CLASS, 0] == MOST_IMPATIENT  # for six bars
     assert not called[[1, 2, 3]].any()
