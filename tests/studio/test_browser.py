@@ -273,3 +273,21 @@ def test_keys_alone_reach_everything(page):
         reached.add(page.evaluate("document.activeElement.dataset.act || document.activeElement.textContent.trim() || "
                                   "document.activeElement.tagName"))
     assert {"Stop", "AUDIO", "MIDI", "MP3", "continue", "vary", "again"} <= reached
+
+
+def test_who_waits_sees_the_place_in_the_queue(browser, address):
+    first, second = visit(browser, address), visit(browser, address)
+    control(first, "bars").fill("64")
+    first.locator("#compose").dispatch_event("click")
+    expect(first.locator("#board canvas").first).to_be_visible(timeout=PATIENCE_MS)
+    second.locator("#compose").dispatch_event("click")
+    expect(second.locator("#board .progress-text")).to_contain_text("1/1", timeout=PATIENCE_MS)
+    place, shown = second.locator("#board .progress-text").bounding_box(), second.viewport_size
+    assert place["x"] + place["width"] <= shown["width"]
+    assert second.evaluate("getComputedStyle(document.querySelector('#board .wrap.minimal')).overflow") == "visible"
+    first.locator("#stop").dispatch_event("click")
+    expect(second.locator("#board canvas").first).to_be_visible(timeout=PATIENCE_MS)
+    second.locator("#stop").dispatch_event("click")
+    expect(second.locator("#board .said")).to_have_text(PHRASES["stopped"]["en"], timeout=PATIENCE_MS)
+    for page in (first, second):
+        page.context.close()
