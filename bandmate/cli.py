@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError, Group
 
-from bandmate.commands import compose, evaluate, feel, judge, learn, models, pieces, recognise, rhythm, studio, vocabulary
+from bandmate.commands import compose, evaluate, feel, judge, learn, models, pieces, recognise, rhythm, search, vocabulary
 from bandmate.commands.flags import make_app, run
+from bandmate.commands.studio import studio
 from bandmate.settings import UserError
 
 COMPOSE = Group("Compose", sort_key=0)
@@ -26,10 +27,12 @@ for group, functions in {"Pieces": (pieces.render, pieces.sheet, pieces.info, pi
         app.command(function, group=group)
 app.command(learn.prepare, group="Learn", usage="Usage: bandmate prepare [OPTIONS] SOURCE... OUT")
 # These read their words, --help too, once they know the family: each family has flags of its own.
-for order, function in enumerate((compose.generate, compose.continue_, compose.infill, compose.accompany, compose.vary)):
+for order, function in enumerate((compose.generate, compose.continue_, compose.complete, compose.infill, compose.accompany,
+                                  compose.vary)):
     app.command(function, name=function.__name__.rstrip("_"), group=COMPOSE, sort_key=order, help_flags=[])
-app.command(studio.studio, group=COMPOSE, sort_key=9)
+app.command(studio, group=COMPOSE, sort_key=9)
 app.command(learn.train, group="Learn", help_flags=[])
+app.command(search.search, name="search", group="Learn", help_flags=[])
 app.command(rhythm.rhythm)
 app.command(recognise.recognise)
 app.command(models.benchmark)

@@ -40,7 +40,7 @@ def sums(model: Model, pages: Iterable[Mapping[str, Any]]) -> Tensor:
     The order is that of :func:`names`, so that the vectors of several processes can be added.
     """
     total = torch.zeros(len(names(model)), dtype=torch.float64)
-    device = next(model.parameters()).device
+    device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     was_training = model.training
     model.eval()
     try:

@@ -53,6 +53,8 @@ class Training(Variety):
     """The same seed gives the same run."""
     weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     """How much oftener than by its size a source is heard (source: factor)."""
+    composer: str = ""
+    """Learn from the pieces of this composer alone, and be examined on them; a part of the name will do ("mozart")."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """Processor threads; left out, all cores."""
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"

@@ -75,9 +75,9 @@ def train(family: str, data: str | Path | Prepared, out: str | Path, training: T
             model, training = beginnings.learnt(family, prepared, training, start_from, config or {})
             size = checkpoint.read_card(start_from).size
         choices = beginnings.choices(family, prepared, model, training, size, start_from)
-    if training.threads:
-        torch.set_num_threads(training.threads)
-    adapter = Adapter(Keeper(model.train(), run, choices), prepared, training, resume, progress, on_evaluate)
+    torch.set_num_threads(training.threads or torch.get_num_threads())
+    heard = prepared.by(training.composer)
+    adapter = Adapter(Keeper(model.train(), run, choices), heard, training, resume, progress, on_evaluate)
     trainer = _trainer(training)
     if first:
         run.begin(choices)

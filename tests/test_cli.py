@@ -26,7 +26,8 @@ from bandmate.music.clean import Filters
 from bandmate.music.files import read, write
 from bandmate.settings import UserError
 
-COMMANDS = ("generate", "continue", "infill", "accompany", "vary", "humanize", "quantize", "render", "sheet", "info", "tokens",
+COMMANDS = ("generate", "continue", "complete", "infill", "accompany", "vary", "humanize", "quantize", "render", "sheet",
+            "info", "tokens", "search",
             "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience",
             "benchmark jsb", "benchmark frames", "benchmark style", "recognise train", "recognise file", "rhythm euclid",
             "rhythm named", "rhythm random", "vocabulary", "studio", "evaluate", "compare", "copies", "leaks")

@@ -105,6 +105,9 @@ class Scales:
             {"source": "scales", "licence": "CC-BY-SA-4.0", "pieces": 9, "notes": 99},
             {"source": "more", "licence": "CC0-1.0", "pieces": 1, "notes": 2}]}
 
+    def by(self, composer):
+        return self
+
     def codec(self):
         return self._codec
 

@@ -68,6 +68,16 @@ class Names(Events):
     def events(self, ids: np.ndarray) -> list[list[int]]:
         return [list(self.pitches[word - self.first]) for word in ids[:, 0].tolist() if word >= self.first]
 
+    def parts(self, field: int) -> np.ndarray | None:
+        """Words share their lowest and highest pitches, and every pitch class that they have; 0 stands for none."""
+        if field or not self.has_words:
+            return None
+        table = self._table
+        lowest, highest = table.argmax(axis=1), 127 - table[:, ::-1].argmax(axis=1)
+        classes = np.stack([table[:, number::12].any(axis=1) for number in range(12)], axis=1)
+        columns = np.column_stack([1 + lowest, 129 + highest, 257 + lowest % 12, np.where(classes, 269 + np.arange(12), 0)])
+        return np.concatenate([np.zeros((self.first, columns.shape[1]), np.int64), columns])
+
     def within(self, allowed: np.ndarray) -> np.ndarray:
         return (~(self._table & ~allowed).any(axis=1))[None]
 

@@ -21,6 +21,8 @@ from bandmate.settings import Settings, UserError
 
 DEFAULT_MODEL = "bands"
 SEEDS = 2**31  # to draw from
+USUAL_BARS = {"complete": 8}
+"""How many bars a command adds, if not as many as its options say."""
 _HELP = ("--help", "-h")
 
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
@@ -29,7 +31,8 @@ Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 SoFar = Callable[[], list[Piece]]
 """As in :mod:`bandmate.model`, which is imported late: it brings torch."""
 
-_BARS = {"continue": "Bars to add.", "accompany": 'Bars to accompany, counted from 1 ("9-12"); left out, all.',
+_BARS = {"continue": "Bars to add.", "complete": "Bars of the ending.",
+         "accompany": 'Bars to accompany, counted from 1 ("9-12"); left out, all.',
          "infill": 'Bars to fill in, counted from 1 ("9-12" or "1-2,5").', "vary": 'Bars to vary, counted from 1 ("5-8").'}
 
 
@@ -43,6 +46,13 @@ def continue_(*words: Words, model: str = DEFAULT_MODEL) -> None:
     """Go on with a piece: add bars after the last, or after any other."""
     _work("continue", words, model, "Add bars after the last bar of a piece, or after another; what is there stays as it is.",
           "bandmate continue song.mid --bars 8")
+
+
+def complete(*words: Words, model: str = DEFAULT_MODEL) -> None:
+    """Give an unfinished piece an ending: go on after its last bar, or after any other, for eight bars."""
+    _work("complete", words, model, "Give an unfinished piece an ending, after its last bar or after another; what stands "
+          "before stays as it is. It is `bandmate continue` for as many bars as an ending takes.",
+          "bandmate complete lacrimosa.mid --at 8")
 
 
 def infill(*words: Words, model: str = DEFAULT_MODEL) -> None:
@@ -78,20 +88,35 @@ def _options_of(model: str, words: tuple[str, ...]) -> Any:
     return options
 
 
-def _shown(options: type[Settings], task: str) -> type[Settings]:
-    """Return those options that mean something in a task; where bars of a piece are named, `bars` is the region."""
+def _task(command: str) -> str:
+    return "continue" if command == "complete" else command
+
+
+def _shown(options: type[Settings], command: str) -> type[Settings]:
+    """Return those options that mean something in a command; where bars of a piece are named, `bars` is the region."""
+    task = _task(command)
     fields: dict[str, Any] = {name: (field.annotation, field) for name, field in options.model_fields.items()
                               if name not in MEANINGLESS[task] and name not in ("bars", "region")}
     bars = int if task in ("generate", "continue") else str
-    default = options.model_fields["bars"].default if bars is int else None
-    about = _BARS.get(task, options.model_fields["bars"].description)
+    default = USUAL_BARS.get(command, options.model_fields["bars"].default)
+    about = _BARS.get(command, options.model_fields["bars"].description)
     shown = {"bars": (bars, Field(default, description=about)) if bars is int else (str | None, Field(None, description=about))}
     return create_model(options.__name__, __base__=Settings, **shown, **fields)  # type: ignore[call-overload]
 
 
-def _asked(options: type[Any], task: str, chosen: Settings | None) -> Any:
+def _drummer(model: Any, name: str) -> Any:
+    """Return what beats the rhythm of a model of the family rhythm_net. Raises UserError for any other."""
+    if not hasattr(model, "slots"):
+        raise UserError(f"'{name}' does not know rhythm alone; a model of the family rhythm_net was expected; train one with "
+                        "`bandmate train rhythm_net`")
+    return model.slots
+
+
+def _asked(options: type[Any], command: str, chosen: Settings | None) -> Any:
     """Return the options that a command line means."""
-    values = {name: getattr(chosen, name) for name in chosen.model_fields_set} if chosen else {}
+    task = _task(command)
+    values: dict[str, Any] = {"bars": USUAL_BARS[command]} if command in USUAL_BARS else {}
+    values |= {name: getattr(chosen, name) for name in chosen.model_fields_set} if chosen else {}
     if task not in ("generate", "continue"):
         values["region"] = values.pop("bars", None)
     if values.get("seed") is None:
@@ -120,11 +145,11 @@ def _generate(*, model: str = DEFAULT_MODEL, options: Any = None, out: str | Non
     _write("generate", None, model, options, out, soundfont)
 
 
-def _work(task: str, words: tuple[str, ...], model: str, what: str, example: str) -> None:
+def _work(command: str, words: tuple[str, ...], model: str, what: str, example: str) -> None:
     """Run a command that works on a piece."""
     def work(file: Path, *, model: str = DEFAULT_MODEL, options: Any = None, out: str | None = None,
              soundfont: Path | None = None) -> None:
-        _write(task, file, model, options, out, soundfont)
+        _write(command, file, model, options, out, soundfont)
 
     work.__doc__ = f"""{what}
 
@@ -144,21 +169,23 @@ def _work(task: str, words: tuple[str, ...], model: str, what: str, example: str
     soundfont:
         Sound font (.sf2 or .sf3) to play it with.
     """
-    options = flat(_shown(_options_of(model, words), task))
-    run(make_command(f"bandmate {task}", work, options=options), ["--model", model, *words])
+    options = flat(_shown(_options_of(model, words), command))
+    run(make_command(f"bandmate {command}", work, options=options), ["--model", model, *words])
 
 
-def _write(task: str, file: Path | None, model: str, chosen: Any, out: str | None, soundfont: Path | None) -> None:
+def _write(command: str, file: Path | None, model: str, chosen: Any, out: str | None, soundfont: Path | None) -> None:
     """Load the model, let it write, and put the result into files."""
     from bandmate.checkpoint import file_hash, find, load
     prompt = None if file is None else read(file)
     composer = load(model)
-    options = _asked(composer.Options, task, chosen)
+    options = _asked(composer.Options, command, chosen)
+    if rhythm := getattr(options, "rhythm_model", None):
+        composer.rhythm = _drummer(load(rhythm), rhythm)
     heard = getattr(composer.config, "context", None)
     if prompt is not None and heard is not None and prompt.note_num() > heard:
         say(f"the piece is longer than '{model}' hears at once (some {heard} notes): it hears the bars nearest to those it "
             "writes; all that is given is kept")
-    name = f"{file.stem}-{task}" if file else Path(model).stem if model not in (".", "..") else "piece"
+    task, name = _task(command), f"{file.stem}-{command}" if file else Path(model).stem if model not in (".", "..") else "piece"
     path = place(out, name)
     stands: SoFar = list
 

@@ -83,7 +83,7 @@ def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashi
             rows, signatures, fingerprint, labels = result
             ids.append(rows)
             lines.append(signatures)
-            pieces.append({"path": piece, "rows": len(rows), "notes": int(job.codec.is_note(rows).sum()),
+            pieces.append({"path": piece, "rows": len(rows), "notes": int(job.codec.notes_in(rows).sum()),
                            "lines": len(signatures), "fingerprint": fingerprint,
                            "held_out": known.held_out, "labels": labels.model_dump()})
     fields = len(job.codec.fields)

@@ -17,7 +17,7 @@ import numpy as np
 
 from bandmate.codecs import CODECS
 from bandmate.codecs.codec import Codec, Variety
-from bandmate.settings import UserError
+from bandmate.settings import UserError, nearest
 
 Batch = dict[str, np.ndarray]
 """``ids`` int64 (B, T, F), padded with the codec's padding; ``given`` bool (B, T): rows that are not scored per note."""
@@ -59,6 +59,30 @@ class Prepared:
         """Return the ids (N, F) of one piece."""
         ids, offsets = self.split(split)
         return np.asarray(ids[offsets[index]:offsets[index + 1]])
+
+    def by(self, composer: str) -> Prepared:
+        """Return the pieces of one composer alone, of all splits; a part of the name will do ("mozart"), none means all.
+
+        Raises UserError unless the name fits one composer of the training pieces.
+        """
+        if not composer:
+            return self
+        known = sorted({row.get("composer") or "" for row in self.pieces if row["split"] == "train"} - {""})
+        same = [name for name in known if name.lower() == composer.lower()]
+        meant = same or [name for name in known if composer.lower() in name.lower()]
+        if len(meant) != 1:
+            among = " or ".join(map(repr, meant))
+            raise UserError(f"'{composer}' may be {among}; one composer was expected; write more of the name" if meant else
+                            f"no training piece is by '{composer}'; " +
+                            (nearest(composer, known) if known else "the pieces of this folder name no composers"))
+        alone = Prepared(self.folder)
+        alone.pieces = []
+        for split in ("train", "valid", "test"):
+            rows = [row for row in self.pieces if row["split"] == split and row.get("composer") == meant[0]]
+            ids = [self.piece(split, int(row["index"])) for row in rows]
+            alone.pieces += [{**row, "index": str(number)} for number, row in enumerate(rows)]
+            alone._arrays[split] = (np.concatenate([self.split(split)[0][:0], *ids]), np.cumsum([0, *map(len, ids)]))
+        return alone
 
     def _chances(self, length: int, weights: dict[str, float]) -> np.ndarray:
         """Return cumulative chances of the training pieces: by their number of windows, times the weight of the source."""

@@ -4,6 +4,8 @@ A chain of order 2 over the rows of a codec, field by field. The chance of an id
 rows, blended with what was counted after the same one row, after the fields of this row alone, after nothing, and at last
 all ids alike. A count that never came leaves room for the lower orders, the more, the more different ids came there
 (Witten and Bell, 1991, DOI 10.1109/18.87000); how far each order is trusted is learnt with one weight an order.
+
+It reads every codec whose rows are notes or words of music: the sizes that are called like codecs are for these.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch.optim import Adam, Optimizer
 
 import bandmate.codecs.codec as codecs
 from bandmate import sampling
+from bandmate.codecs import CODECS
 from bandmate.codecs.bars import Bars
 from bandmate.light import Multiply, plain
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
@@ -28,6 +31,9 @@ from bandmate.settings import Settings, UserError
 
 LEVELS = 4  # contexts: nothing; the fields of this row; and one row; and two rows
 PATIENCE = 2**20  # entries that wait before they are counted
+MOST_FIELDS = 16  # of a codec: more would get the same keys
+STEPWISE = ("voices", "frames")  # codecs whose rows are moments, not notes: `jsb` and `frames` have yardsticks of their own
+COUNTING = {"lr": 0.02, "tasks": 0.0, "transpose": 0}  # training settings of every size
 
 
 class MarkovConfig(Settings):
@@ -54,7 +60,8 @@ class Markov(Model):
 
     Config = MarkovConfig
     Codec = Bars
-    SIZES = {size: Size(training={"lr": 0.02, "tasks": 0.0, "transpose": 0}) for size in ("tiny", "small", "medium", "large")}
+    SIZES = {**{size: Size(training=COUNTING) for size in ("tiny", "small", "medium", "large")},
+             **{name: Size(codec=name, training=COUNTING) for name in CODECS if name not in ("bars", *STEPWISE)}}
     tokens_a_row = 1
 
     config: MarkovConfig
@@ -64,6 +71,9 @@ class Markov(Model):
 
     def __init__(self, config: MarkovConfig, codec: codecs.Codec) -> None:
         super().__init__(config, codec)
+        if len(codec.sizes) > MOST_FIELDS:
+            raise UserError(f"the codec '{codec.name}' writes {len(codec.sizes)} fields a row; `markov` reads at most "
+                            f"{MOST_FIELDS}; take another codec, or another family")
         self.trust = nn.Parameter(torch.zeros(len(codec.sizes), LEVELS))  # logarithm of what unseen ids weigh
         for name in ("keys", "contexts", "counts"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.int64))

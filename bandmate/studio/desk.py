@@ -24,9 +24,10 @@ from bandmate.studio.visits import Take, Visit, Visits
 from bandmate.studio.writing import LONGEST_S, write
 
 SEEDS = 2**31
-MOST_NOTES = 60_000  # of variants times bars times candidates: what a request may cost
 MOST_BARS = 128
 MOST_VARIANTS = 8
+PLACES = ("rhythm_model",)
+"""Options that are paths: no visitor names one."""
 ACTS = ("continue", "vary", "again")
 Stage = dict[str, Any]
 """What stage.js shows: "variants" with rolls, and how the work goes."""
@@ -58,7 +59,12 @@ class Desk:
 
     def options(self, wish: Wish, visit: Visit) -> Any:
         """Return the options of a wish, checked, with a seed. Raises UserError."""
-        options = self.models.get(wish.model, visit).Options(**{"seed": secrets.randbelow(SEEDS), **wish.options})
+        kind, usual = self.models.get(wish.model, visit).Options, self.models.get(self.models.names()[0]).Options.model_fields
+        if set(PLACES) & set(wish.options):
+            raise UserError("a model of rhythm is a file, and no file is opened for a visitor; leave it out")
+        asked = {name: value for name, value in wish.options.items()  # usual values mean none
+                 if name in kind.model_fields or name not in usual or value != usual[name].default}
+        options = kind(**{"seed": secrets.randbelow(SEEDS), **asked})
         if options.bars > MOST_BARS or options.variants > MOST_VARIANTS or options.candidates > MOST_VARIANTS:
             raise UserError(f"at most {MOST_BARS} bars, {MOST_VARIANTS} variants and {MOST_VARIANTS} candidates are written "
                             "here; ask for less, or use the command line")

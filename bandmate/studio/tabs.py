@@ -15,7 +15,7 @@ from bandmate.music.instruments import CLASSES, class_of
 from bandmate.music.request import MEANINGLESS
 from bandmate.piece import DRUMS
 from bandmate.settings import UserError
-from bandmate.studio.desk import Desk, Stage, Wish
+from bandmate.studio.desk import PLACES, Desk, Stage, Wish
 from bandmate.studio.form import Form, known_choices, named
 from bandmate.studio.guard import shown
 from bandmate.studio.phrases import say, text
@@ -69,7 +69,7 @@ def family_tab(desk: Desk, board: gr.HTML, family: str) -> gr.Dropdown:
     model = model_list(desk, family, family)
     options = FAMILIES[family].Options
     go = gr.Button(text("compose"), variant="primary")
-    names = [name for name in options.model_fields if name not in MEANINGLESS["generate"]]
+    names = [name for name in options.model_fields if name not in (*MEANINGLESS["generate"], *PLACES)]
     form = Form(family, options, names, FIRST, known_choices([], []))
 
     @shown
