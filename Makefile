@@ -16,7 +16,7 @@ studio: $(READY)
 	@.venv/bin/bandmate studio
 
 test: $(READY)
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 install: $(READY)
 

@@ -39,11 +39,14 @@ def compare_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
         seed = desk.options(Wish(chosen[0], asked), visit).seed
         tokens = []
         for name in chosen:
-            last: Stage = {}
-            for last in desk.write(Wish(name, {**asked, "seed": seed, "variants": 1}), request):
-                yield last, gr.skip()
+            last: Stage = {"variants": []}
+            try:
+                for last in desk.write(Wish(name, {**asked, "seed": seed, "variants": 1}), request):
+                    yield last, gr.skip()
+            except UserError as refusal:  # it cannot do what is asked; the others can
+                gr.Warning(f"{name}: {refusal}", title=say(request, "cannot"), duration=20)
             tokens += [variant["token"] for variant in last["variants"] if variant.get("token")]
-        if len(chosen) > 1:
+        if len(tokens) > 1:
             visit.add(Take("compare", tokens))
         rows = [[f"{measure} ({unit})", *(_value(of, desk.shelf.get(token).piece) for token in tokens)]
                 for measure, (of, unit, _) in MEASURES.items()]

@@ -214,6 +214,7 @@ def test_compare(page):
     page.get_by_role("tab", name=PHRASES["tab.compare"]["en"]).click()
     control(page, "bars", "compare").fill("2")
     finished(page, "#compare")
+    expect(page.get_by_text("chords: ")).to_be_visible()  # it plays no drums, and says so; the others play
     expect(page.locator("#measures")).to_contain_text("scale consistency")
     expect(page.locator("#board .card")).to_have_count(2)
 
