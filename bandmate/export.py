@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import pad
 
-from bandmate.families.bands import EPSILON, ROTARY_BASE, Bands
+from bandmate.families.bands import EPSILON, Bands
+from bandmate.layers import ROTARY_BASE
 from bandmate.model import Model
 from bandmate.settings import UserError
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from bandmate.model import Options, Progress, unwatched
 TRIES = 16  # how often a row is drawn at most
 HOPELESS = 5  # refusals after which a first id is no longer drawn for this row
 SURE = 0.95  # share of what is allowed from which on nothing is drawn anew
+SMALL = 20_000_000  # weights
 HEARD = 2 / 3  # share of the memory that is filled when streams hear anew
 
 
@@ -149,6 +152,20 @@ class Hand:
         return share < SURE and self.dice.random[number].random() > share
 
 
+@contextmanager
+def quietly(model: Any) -> Iterator[None]:
+    """Compute with one thread, if the model is small: a second one helps it little, and waits for the first one all the time.
+
+    Where something else runs on the machine, that waiting makes small models many times slower.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if model.parameter_count() < SMALL else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @torch.inference_mode()
 def write(model: Any, grammar: Grammar, options: Options, progress: Progress = unwatched,
           multiply: Multiply = plain) -> list[np.ndarray]:
@@ -158,6 +175,11 @@ def write(model: Any, grammar: Grammar, options: Options, progress: Progress = u
     Of several candidates the one is kept that misses the least of the character asked for; among equals the likeliest,
     by the mean surprise of its draws.
     """
+    with quietly(model):
+        return _write(model, grammar, options, progress, multiply)
+
+
+def _write(model: Any, grammar: Grammar, options: Options, progress: Progress, multiply: Multiply) -> list[np.ndarray]:
     count = options.variants * options.candidates
     dice = Dice(options, count)
     rows: list[np.ndarray] = [np.tile(grammar.prompt.astype(np.int64)[None], (count, 1, 1))]

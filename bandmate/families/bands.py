@@ -23,6 +23,7 @@ from torch.nn.utils import parametrize
 import bandmate.codecs.codec as codecs
 from bandmate import sampling
 from bandmate.codecs.bars import Bars
+from bandmate.layers import rotary, turn
 from bandmate.light import Multiply, Precision, light, plain
 from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
 from bandmate.music.draft import Draft
@@ -31,7 +32,6 @@ from bandmate.settings import Settings, UserError
 from bandmate.shared import share
 
 EPSILON = 1e-6  # in RMSNorm
-ROTARY_BASE = 10_000.0
 
 
 class BandsConfig(Settings):
@@ -277,17 +277,3 @@ class Head(nn.Module):
             gate, up = multiply(self.gate_up, self.norm(x)).chunk(2, dim=-1)
             x = self.last_norm(x + multiply(self.down, F.silu(gate) * up))
         return multiply(self.logits, x)
-
-
-def rotary(length: int, width: int, base: float = ROTARY_BASE) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (length, width) of rotary positions, the two halves of a head turning together.
-
-    The sines of the first half are negative, which :func:`turn` expects.
-    """
-    angles = torch.outer(torch.arange(length).float(), base ** -(torch.arange(0, width, 2).float() / width))
-    return angles.cos().repeat(1, 2), torch.cat([-angles.sin(), angles.sin()], dim=-1)
-
-
-def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys (..., T, head width) to their positions, each half with the other."""
-    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)

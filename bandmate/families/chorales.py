@@ -26,6 +26,7 @@ import bandmate.codecs.codec as codecs
 from bandmate.codecs.voices import HIGHEST, LOWEST, OUTCOMES, VOICES, Voices
 from bandmate.families import chorale_hearing as hearing
 from bandmate.families.chorale_hearing import FAR, Heard
+from bandmate.layers import rotary, turn
 from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
 from bandmate.music.draft import Draft
 from bandmate.piece import Piece
@@ -97,7 +98,7 @@ class Chorales(Model):
         """Return what the model makes of the time before each event, and after the last: (B, E + 1, width)."""
         rows = len(heard.own)
         x = torch.cat([self.begin.expand(rows, 1, -1), self.event(heard.events()[:, :, None])[:, :, 0]], 1)
-        cos, sin = rotary(x.shape[1], self.config.width // self.config.heads, x.device)
+        cos, sin = (table.to(x.device) for table in rotary(x.shape[1], self.config.width // self.config.heads))
         for block in self.blocks:
             x = block(x, cos, sin)
         return self.norm(x)
@@ -228,7 +229,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Transform (B, E, width)."""
         parts = self.query_key_value(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key = torch.addcmul(parts[:2] * cos, parts[:2].roll(cos.shape[-1] // 2, -1), sin)
+        query, key = turn(parts[:2], cos, sin)
         heard = F.scaled_dot_product_attention(query, key, parts[2], is_causal=True)
         x = x + self.out(silence(heard.transpose(1, 2).flatten(2), self.dropout, self.training))
         return self.feed(x)
@@ -256,10 +257,3 @@ def silence(x: Tensor, share: float, training: bool, piece: Tensor | None = None
         return x
     keep = torch.empty(pieces or len(x), 1, x.shape[-1], device=x.device).bernoulli_(1 - share) / (1 - share)
     return x * (keep if piece is None else keep[piece])
-
-
-def rotary(length: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (length, width) of rotary positions (Su et al. 2021, arXiv 2104.09864)."""
-    rates = 10_000.0 ** -(torch.arange(0, width, 2, device=device) / width)
-    angles = torch.outer(torch.arange(length, device=device), rates)
-    return angles.cos().repeat(1, 2), torch.cat([-angles.sin(), angles.sin()], -1)
