@@ -112,7 +112,7 @@ def train(*words: Words) -> None:
 
 def _train_command(family: str) -> Any:
     """Return the train command of a family: flags out of the training settings and the family's Config."""
-    from bandmate.families import FAMILIES
+    from bandmate.families import FAMILIES, about
     from bandmate.run import Training
 
     def train(data: Path, run: Path, *, size: str = "small", resume: Annotated[bool, Parameter(negative=())] = False,
@@ -150,6 +150,8 @@ def _train_command(family: str) -> Any:
                   on_evaluate=draw)
         _report(run)
 
+    sentence = about(family).partition(". ")[0].rstrip(".")
+    train.__doc__ = (train.__doc__ or "").replace("Train a model on prepared data", f"{sentence}. Train it on prepared data", 1)
     train.__doc__ = (train.__doc__ or "").replace("Named size of the model.",
                                                   f"Named size of the model: {', '.join(FAMILIES[family].SIZES)}.")
     shape = flat(FAMILIES[family].Config, group="Shape of the model (what is left out, the size decides)", show_default=False)

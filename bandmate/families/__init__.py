@@ -1,5 +1,7 @@
 """The families of composers. To add one: one file, and one line here."""
 
+import sys
+
 from bandmate.families.bands import Bands
 from bandmate.families.chorales import Chorales
 from bandmate.families.chords import Chords
@@ -22,3 +24,8 @@ FAMILIES: dict[str, type[Model]] = {
     "gpt": Gpt,
     "rhythm_net": RhythmNet,
 }
+
+
+def about(family: str) -> str:
+    """Return what a family is: the first paragraph of its file."""
+    return " ".join((sys.modules[FAMILIES[family].__module__].__doc__ or "").partition("\n\n")[0].split())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from bandmate.families import FAMILIES
+from bandmate.families import FAMILIES, about
 from bandmate.music.draft import Draft
 from bandmate.music.files import SUFFIXES, describe
 from bandmate.music.instruments import CLASSES, class_of
@@ -56,11 +55,6 @@ def compose_tab(desk: Desk, board: gr.HTML) -> tuple[Form, gr.Dropdown]:
 
     gr.on([go.click], compose, [model, *form.inputs], board, **WRITING)
     return form, model
-
-
-def about(family: str) -> str:
-    """Return what a family is: the first paragraph of its file."""
-    return " ".join((sys.modules[FAMILIES[family].__module__].__doc__ or "").partition("\n\n")[0].split())
 
 
 def family_tab(desk: Desk, board: gr.HTML, family: str) -> gr.Dropdown:

@@ -8,12 +8,11 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from bandmate.families import FAMILIES
+from bandmate.families import FAMILIES, about
 from bandmate.studio.desk import PLACES
 from bandmate.studio.form import Form, bounds, known_choices
 from bandmate.studio.page import build
 from bandmate.studio.phrases import LANGUAGES, PHRASES, language_of, say
-from bandmate.studio.tabs import about
 
 SAME = {"int8", "Top k", "Top p", "Min p", "Model", "Piano roll", "Tempo", "pad", "C", "bas"}
 """What is the same word in several languages."""
