@@ -10,7 +10,7 @@ READY = .venv/.ready
 .PHONY: play studio test install
 
 play: $(READY)
-	@.venv/bin/bandmate generate --bars 16 --instruments piano,bass,guitar --drums --out out/first
+	@.venv/bin/bandmate generate --bars 16 --instruments piano,bass,guitar --drums --candidates 4 --out out/first
 
 studio: $(READY)
 	@.venv/bin/bandmate studio

@@ -38,7 +38,8 @@ class Options(Request):
     variants: Annotated[int, Field(ge=1, le=64)] = 1
     """How many pieces to write for this one request."""
     candidates: Annotated[int, Field(ge=1, le=16)] = 1
-    """How many to write for each variant; the one is kept that is nearest to the character asked for, then the likeliest."""
+    """How many to write for each variant; the one is kept in which those you named play most
+    and that is nearest to the character asked for; among equals the likeliest."""
     temperature: Annotated[float, Field(ge=0, le=5)] = 0.9
     """How freely notes are drawn: 0 always takes the likeliest, 1 follows the model, more is wilder."""
     top_k: Annotated[int, Field(ge=0)] = 0

@@ -15,7 +15,7 @@ from bandmate.codecs.bars_header import Header, Heading
 from bandmate.codecs.bars_lean import UNUSUAL, leaning, resting
 from bandmate.codecs.bars_limits import BASS, Limits
 from bandmate.codecs.bars_plan import Bar, Plan, metre_number
-from bandmate.codecs.bars_stream import Stream, notes_of
+from bandmate.codecs.bars_stream import Stream, notes_of, rests
 from bandmate.codecs.bars_vary import Past, Variation
 from bandmate.codecs.codec import Grammar
 from bandmate.music.draft import Draft
@@ -289,7 +289,7 @@ class BarsGrammar(Grammar):
 
     def misses(self, stream: np.ndarray) -> int:
         first = 0 if self.draft is not None else int(np.argmax(stream[:, 0] == b.MUSIC)) + 1
-        return self.heading.misses(stream[first:])
+        return self.heading.misses(stream[first:]) + rests(stream, self.required)
 
     @property
     def done(self) -> np.ndarray:

@@ -84,3 +84,10 @@ def notes_of(stream: np.ndarray, bars: list[Bar]) -> np.ndarray:
         notes.append(np.column_stack([bar.start + when - b.POSITION, b.DURATIONS[duration], pitch,
                                       (velocity + 1) * VELOCITY_STEP, family]))
     return np.concatenate(notes)
+
+
+def rests(stream: np.ndarray, families: set[int]) -> int:
+    """Count for how many quarters of the bars of a stream (T, 3) each of some classes rests: 0 to 4 each, summed."""
+    bars = [(rows[rows[:, 0] >= b.POSITION, 1] - b.NOTES) // 128
+            for rows in np.split(stream, np.flatnonzero(b.bar_lines(stream[:, 0])))[1:]]
+    return sum(round(4 * float(np.mean([family not in classes for classes in bars]))) for family in families) if bars else 0

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from music_made_here import piece_of
 
 from bandmate.codecs import bars as b
 from bandmate.codecs.bars import Bars
 from bandmate.codecs.bars_lean import IMPATIENCE, MOST_IMPATIENT, RARE_DRUM, leaning, middle, resting
 from bandmate.codecs.bars_plan import Plan
+from bandmate.codecs.bars_stream import rests
 from bandmate.families.bands import Bands
 from bandmate.music.character import BORDERS, level
 from bandmate.music.instruments import DRUM_CLASS
@@ -76,3 +78,13 @@ def test_who_was_named_and_rests_is_called_for():
     assert called[4, 0] == 0  # played in the bar before
     assert called[DRUM_CLASS, 0] == MOST_IMPATIENT  # for six bars
     assert not called[[1, 2, 3]].any()
+
+
+def test_a_piece_in_which_a_named_part_rests_misses_more():
+    codec = Bars()
+    stream = codec.encode(piece_of({0: [(quarter, 1, 60, 80) for quarter in range(16)], 33: [(0, 1, 40, 80)]}))
+    assert rests(stream, {0}) == 0
+    assert rests(stream, {4}) == 3  # the bass plays in the first of four bars
+    assert rests(stream, {0, 4, DRUM_CLASS}) == 7
+    grammar = codec.grammar(Request(bars=4, instruments=["piano", "bass"]), 1)
+    assert grammar.misses(stream) == 3
