@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,11 @@ def train_tab(desk: Desk) -> gr.Textbox:
         if not turn.acquire(blocking=False):
             raise UserError(say(request, "train.running"))
         try:
-            yield from Lesson(desk, request, family, minutes).give(music)
+            lesson = Lesson(desk, request, family, minutes)
+            try:
+                yield from lesson.give(music)
+            finally:
+                lesson.tidy()
         finally:
             turn.release()
 
@@ -94,6 +99,9 @@ class Lesson:
         like = ["--like", str(self.desk.models.path(self.shipped))] if self.family == TUNED else ["--codec",
                                                                                                   FAMILIES[self.family].Codec.name]
         yield from self._run(["prepare", str(self.folder / "music"), str(data), *like])
+        if self.stop.is_set():
+            yield say(self.request, "train.unchanged"), hidden, hidden, gr.skip()
+            return
         used, left_out = self._pieces(data)
         table = gr.update(value={"headers": [say(self.request, "train.file"), say(self.request, "train.reason")],
                                  "data": left_out}, visible=bool(left_out))
@@ -112,9 +120,13 @@ class Lesson:
         report = read_report(run)
         name = f"{OWN} {len(self.visit.models) + 1}"
         self.visit.models[name] = find(run)
-        shutil.rmtree(self.folder / "music", ignore_errors=True)
         done = say(self.request, "train.done", used=used, steps=report.step, name=name)
         yield done, table, self._curve(Run(run).rows()), name
+
+    def tidy(self) -> None:
+        """Let go of the music; what was learnt stays for as long as the visitor does."""
+        for name in ("music", "data"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _gather(self, music: list[str]) -> None:
         """Copy what was sent into one folder, each under a name of its own."""
@@ -132,7 +144,9 @@ class Lesson:
                 while process.poll() is None:
                     if self.stop.wait(EVERY_S):
                         process.send_signal(signal.SIGINT)
-                        process.wait(PATIENCE_S)
+                        with suppress(subprocess.TimeoutExpired):
+                            process.wait(PATIENCE_S)
+                        break
                     else:
                         yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
             finally:

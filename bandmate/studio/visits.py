@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -45,6 +46,12 @@ class Visit:
             self.at = min(max(self.at + steps, 0), len(self.takes) - 1)
         return self.takes[self.at] if self.takes else None
 
+    def forget(self) -> None:
+        """Stop what is running, and take away the visitor's own models."""
+        self.stop.set()
+        for path in self.models.values():
+            shutil.rmtree(path.parent, ignore_errors=True)
+
 
 class Visits:
     """All visitors by session."""
@@ -60,7 +67,7 @@ class Visits:
         with self._lock:
             now = time.monotonic()
             for name in [name for name, visit in self._visits.items() if now - visit.seen_s > KEPT_S]:
-                del self._visits[name]
+                self._visits.pop(name).forget()
             visit = self._visits.setdefault(session, Visit())
             visit.seen_s = now
             return visit
@@ -70,4 +77,4 @@ class Visits:
         with self._lock:
             visit = self._visits.pop(session or "", None)
         if visit:
-            visit.stop.set()
+            visit.forget()

@@ -122,14 +122,17 @@ def test_takes_can_be_undone():
     assert visit.go(1).title == "d"
 
 
-def test_visitors_are_apart_and_forgotten(monkeypatch):
+def test_visitors_are_apart_and_forgotten(monkeypatch, tmp_path):
     there = Visits()
+    (tmp_path / "lesson").mkdir()
+    there.of("one").models["my music 1"] = tmp_path / "lesson" / "best.safetensors"
     assert there.of("one") is there.of("one")
     assert there.of("one") is not there.of("two")
     assert there.of(None) is not there.of(None)
     first = there.of("one")
     there.end("one")
     assert first.stop.is_set()
+    assert not (tmp_path / "lesson").exists()
     assert there.of("one") is not first
     second = there.of("two")
     monkeypatch.setattr(visits, "KEPT_S", -1)
