@@ -92,8 +92,11 @@ class Librarian:
 
     def know(self, entry: Entry) -> Known:
         """Return what is known about a file."""
+        listed = self._listed(entry)
+        if listed:
+            return listed
         labels = self._folders[entry.home, entry.source].labels(entry.inside)
-        return self._listed(entry) or Known(labels.replace(title=_title(entry), source=entry.source))
+        return Known(labels.replace(title=_title(entry), source=entry.source))
 
     def _listed(self, entry: Entry) -> Known | None:
         if entry.source == BACH:
@@ -126,7 +129,7 @@ class _Folders:
         self._notes: Counter[tuple[str, ...]] = Counter()
 
     def see(self, inside: str, files: int, notes: int) -> None:
-        folders = PurePosixPath(inside).parts[:-1][:3]  # one to pass over, style, composer
+        folders = tuple(inside.split("/")[:-1][:3])  # one to pass over, style, composer
         top, second = (*folders, "", "")[:2]
         self._inner.setdefault(top, set()).add(second)
         self._files[folders] += files
@@ -139,7 +142,7 @@ class _Folders:
     def labels(self, inside: str) -> Labels:
         wrapped = len(self._inner) == 1 and "" not in self._inner
         siblings = next(iter(self._inner.values())) if wrapped else self._inner
-        names = [name.replace("_", " ").strip() for name in PurePosixPath(inside).parts[wrapped:-1]]
+        names = [name.replace("_", " ").strip() for name in inside.split("/")[wrapped:-1]]
         if len(siblings) > MAX_STYLES:
             return Labels(composer=names[0] if names else "")
         return Labels(style=names[0].lower() if names else "", composer=names[1] if len(names) > 1 else "")

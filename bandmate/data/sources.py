@@ -157,15 +157,16 @@ def _folder(home: Path, content: bool, largest: int, shelf: Shelf | None) -> Ite
 
 
 def _archive(path: Path, name: str, content: bool, largest: int, shelf: Shelf | None) -> Iterator[Entry]:
+    home = path.parent
     source = next(path.name[:-len(suffix)] for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True)
                   if path.name.lower().endswith(suffix))
     try:
         for member, size, data, trouble in _members(path, content, largest, shelf):
             inside = _printable(member)
             if inside.rpartition("/")[2] != CATALOGUE:
-                yield Entry(f"{name}/{inside}", inside, path.parent, source, size, data, trouble)
+                yield Entry(f"{name}/{inside}", inside, home, source, size, data, trouble)
     except _DAMAGED as error:
-        yield Entry(name, "", path.parent, source, 0, trouble=f"damaged archive: {error or type(error).__name__}")
+        yield Entry(name, "", home, source, 0, trouble=f"damaged archive: {error or type(error).__name__}")
 
 
 def _members(path: Path, content: bool, largest: int, shelf: Shelf | None) -> Iterable[Member]:
