@@ -37,6 +37,7 @@ def fresh(family: str, prepared: Prepared, training: Training, size: str, config
     torch.manual_seed(training.seed)
     model = kind(kind.Config(**{**chosen.config, **config}), codec)
     _check_length(model, training)
+    model.optimizers(training.lr)  # a family that learns nothing says so
     return model, training
 
 

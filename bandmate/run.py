@@ -20,6 +20,7 @@ from bandmate.music.files import whole_file
 from bandmate.settings import Settings, UserError
 
 LAST_RATE = 0.1  # share of the learning rate at the last step
+MOST_FIELDS = 16  # of a codec, up to which each has a column in the metrics
 
 Ended = Literal["running", "finished", "minutes", "interrupted"]
 
@@ -110,11 +111,11 @@ class Report(Settings):
 
 
 class Run:
-    """A run folder. ``fields`` are the fields of the codec, whose accuracies are columns of the metrics."""
+    """A run folder. ``fields`` are those of the codec: unless many, the accuracy of each is a column of the metrics."""
 
     def __init__(self, folder: str | Path, fields: tuple[str, ...] = ()) -> None:
         self.folder = Path(folder)
-        self.fields = fields
+        self.fields = fields if len(fields) <= MOST_FIELDS else ()
 
     @property
     def metrics(self) -> Path:

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bandmate.codecs.codec import Grammar
+from bandmate.codecs.codec import Codec, Grammar
 from bandmate.light import Multiply, plain
 from bandmate.model import Options, Progress, unwatched
+from bandmate.music.draft import Draft
+from bandmate.piece import Piece
+from bandmate.settings import UserError
 
 TRIES = 16  # how often a row is drawn at most
 HOPELESS = 5  # refusals after which a first id is no longer drawn for this row
@@ -144,12 +147,28 @@ class Hand:
         return ids
 
     def _is_unwanted(self, number: int, scores: np.ndarray, allowed: np.ndarray) -> bool:
-        """Throw whether to draw anew: with the chance of what is not allowed, where there is a choice at all."""
+        """Throw whether to draw anew: with the chance of what is not allowed, where there is a choice at all.
+
+        Where only the likeliest is drawn nothing is thrown: what is likelier than not is done.
+        """
         if allowed.sum() < 2:
             return False
         heights = np.exp(scores - scores.max())
         share = heights[allowed].sum() / heights.sum()
-        return share < SURE and self.dice.random[number].random() > share
+        options = self.dice.options
+        throw = 0.5 if options.temperature == 0 or options.top_k == 1 else self.dice.random[number].random()
+        return share < SURE and throw > share
+
+
+def begin(codec: Codec, options: Options, prompt: Piece | None = None) -> Grammar:
+    """Start the streams that some options ask for, one for each candidate of each variant, in a given piece or from nothing.
+
+    Raises UserError where there is no piece to work on, and for what the codec cannot hold.
+    """
+    if prompt is None and options.task != "generate":
+        raise UserError(f"there is no piece to {options.task}; give a prompt")
+    draft = None if prompt is None else Draft.of(options, prompt)
+    return codec.grammar(options, options.variants * options.candidates, draft)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from music_made_here import band, table
+from tones import Scales
 
 from bandmate import checkpoint
 from bandmate.checkpoint import Card
@@ -13,6 +14,7 @@ from bandmate.families import FAMILIES
 from bandmate.families.chords import Chords, allowed
 from bandmate.music.rhythm import Euclid
 from bandmate.settings import UserError
+from bandmate.training import train
 
 MAJOR_AND_MINOR = {frozenset((root + step) % 12 for step in triad) for root in range(12) for triad in ((0, 4, 7), (0, 3, 7))}
 
@@ -93,6 +95,12 @@ def test_it_learns_nothing_and_says_so(chords: Chords) -> None:
     with pytest.raises(NotImplementedError):
         chords.score({"ids": torch.zeros(1, 2, 1)})
     assert chords.parameter_count() == 0
+
+
+def test_a_training_that_cannot_be_leaves_nothing_behind(tmp_path) -> None:
+    with pytest.raises(UserError, match="the family 'chords' draws notes by chance and learns nothing"):
+        train("chords", Scales(codec=Notewise()), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_it_cannot_do(chords: Chords) -> None:

@@ -127,6 +127,19 @@ def test_a_moment_at_which_little_is_allowed_is_drawn_as_seldom_as_its_rows_toge
     assert (chosen[chosen[:, 0] == 2, 1] == 4).float().mean().item() == pytest.approx(0.9, abs=0.02)
 
 
+@pytest.mark.parametrize("likeliest", [{"temperature": 0}, {"top_k": 1}])
+def test_where_the_likeliest_is_drawn_all_streams_are_the_same(likeliest) -> None:
+    """None of them throws whether to draw anew; the first moment is hopeless, and given up for the second."""
+    when = torch.log(torch.tensor([1e-9, 0.6, 0.4, 1e-9, 1e-9])).repeat(64, 1)
+    what = torch.log(torch.tensor([0.2, 1e-9, 1e-9, 0.2, 0.6])).repeat(64, 1)
+    hand = Hand(Drummer(64), Dice(Options(**likeliest), 64))
+    chosen = torch.zeros(64, 2, dtype=torch.long)
+    while hand.again.any():
+        for field, logits in enumerate((when, what)):
+            chosen[:, field] = hand(field, logits, chosen)
+    assert chosen.unique(dim=0).tolist() == [[2, 4]]
+
+
 @pytest.mark.parametrize("wish", [{}, {"task": "infill", "region": "2-3"}])
 def test_what_is_written_so_far_can_be_read(model, wish):
     """It grows note by note, and is in the end what is written."""

@@ -34,25 +34,32 @@ class GroupsGrammar(Grammar):
             for word in group:
                 branch = branch.setdefault(word, {})
             branch[GROUP] = codec.single + number
+        self._leans = np.zeros((rows, codec.sizes[0]), np.float32)
 
     def mask(self, field: int, chosen: np.ndarray) -> np.ndarray:
-        out = np.zeros((len(self.words.players), self.codec.sizes[0]), bool)
-        for player, into in zip(self.words.players, out, strict=True):
+        allowed = np.zeros((len(self.words.players), self.codec.sizes[0]), bool)
+        self._leans = np.zeros(allowed.shape, np.float32)
+        for player, into, leans in zip(self.words.players, allowed, self._leans, strict=True):
             into[:self.codec.single] = self.words.allowed(player)
+            leans[:self.codec.single] = self.words.leaning(player)
             if not player.done:
-                self._climb(player, self.tree, into)
-        return out
+                self._climb(player, self.tree, 0.0, into, leans)
+        return allowed
 
-    def _climb(self, player: Player, branch: dict[int, Any], into: np.ndarray) -> None:
-        """Mark the groups of a branch that a player may say from here."""
-        allowed = self.words.allowed(player)
+    def lean(self, field: int, chosen: np.ndarray) -> np.ndarray | None:
+        """Return what is added to the logits, after `mask`: a group leans as far as its words together."""
+        return self._leans if self._leans.any() else None
+
+    def _climb(self, player: Player, branch: dict[int, Any], nats: float, into: np.ndarray, leans: np.ndarray) -> None:
+        """Mark the groups of a branch that a player may say from here, with ``nats`` for what was said on the way."""
+        allowed, leaning = self.words.allowed(player), self.words.leaning(player)
         for word, further in branch.items():
             if word == GROUP:
-                into[further] = True
+                into[further], leans[further] = True, nats
             elif allowed[word]:
                 after = player.copy()
                 self.words.take(after, word)
-                self._climb(after, further, into)
+                self._climb(after, further, nats + float(leaning[word]), into, leans)
 
     def advance(self, chosen: np.ndarray) -> None:
         for player, row in zip(self.words.players, chosen, strict=True):

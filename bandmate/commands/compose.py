@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 
+from bandmate.commands.ending import come_home
 from bandmate.commands.flags import flat, make_command, run
 from bandmate.commands.results import place, story, write_and_print
 from bandmate.commands.screen import progress_bar, say
@@ -21,8 +24,8 @@ from bandmate.settings import Settings, UserError
 
 DEFAULT_MODEL = "bands"
 SEEDS = 2**31  # to draw from
-USUAL_BARS = {"complete": 8}
-"""How many bars a command adds, if not as many as its options say."""
+USUAL: dict[str, dict[str, Any]] = {"complete": {"bars": 8, "candidates": 4}}
+"""What a command takes for granted, if that is not what its options say."""
 _HELP = ("--help", "-h")
 
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
@@ -34,6 +37,8 @@ SoFar = Callable[[], list[Piece]]
 _BARS = {"continue": "Bars to add.", "complete": "Bars of the ending.",
          "accompany": 'Bars to accompany, counted from 1 ("9-12"); left out, all.',
          "infill": 'Bars to fill in, counted from 1 ("9-12" or "1-2,5").', "vary": 'Bars to vary, counted from 1 ("5-8").'}
+
+_ENDINGS = """How many endings to write for each variant; the one whose last chord is nearest to that of the key is kept."""
 
 
 def generate(*words: Words, model: str = DEFAULT_MODEL) -> None:
@@ -51,7 +56,8 @@ def continue_(*words: Words, model: str = DEFAULT_MODEL) -> None:
 def complete(*words: Words, model: str = DEFAULT_MODEL) -> None:
     """Give an unfinished piece an ending: go on after its last bar, or after any other, for eight bars."""
     _work("complete", words, model, "Give an unfinished piece an ending, after its last bar or after another; what stands "
-          "before stays as it is. It is `bandmate continue` for as many bars as an ending takes.",
+          "before stays as it is. It goes on as `bandmate continue` does, for as many bars as an ending takes, and of several "
+          "endings keeps the one that comes home to the chord of the key.",
           "bandmate complete lacrimosa.mid --at 8")
 
 
@@ -98,7 +104,11 @@ def _shown(options: type[Settings], command: str) -> type[Settings]:
     fields: dict[str, Any] = {name: (field.annotation, field) for name, field in options.model_fields.items()
                               if name not in MEANINGLESS[task] and name not in ("bars", "region")}
     bars = int if task in ("generate", "continue") else str
-    default = USUAL_BARS.get(command, options.model_fields["bars"].default)
+    usual = USUAL.get(command, {})
+    if command == "complete":
+        annotation, field = fields["candidates"]
+        fields["candidates"] = annotation, FieldInfo.merge_field_infos(field, default=usual["candidates"], description=_ENDINGS)
+    default = usual.get("bars", options.model_fields["bars"].default)
     about = _BARS.get(command, options.model_fields["bars"].description)
     shown = {"bars": (bars, Field(default, description=about)) if bars is int else (str | None, Field(None, description=about))}
     return create_model(options.__name__, __base__=Settings, **shown, **fields)  # type: ignore[call-overload]
@@ -115,7 +125,7 @@ def _drummer(model: Any, name: str) -> Any:
 def _asked(options: type[Any], command: str, chosen: Settings | None) -> Any:
     """Return the options that a command line means."""
     task = _task(command)
-    values: dict[str, Any] = {"bars": USUAL_BARS[command]} if command in USUAL_BARS else {}
+    values: dict[str, Any] = dict(USUAL.get(command, {}))
     values |= {name: getattr(chosen, name) for name in chosen.model_fields_set} if chosen else {}
     if task not in ("generate", "continue"):
         values["region"] = values.pop("bars", None)
@@ -185,7 +195,7 @@ def _write(command: str, file: Path | None, model: str, chosen: Any, out: str | 
     if prompt is not None and heard is not None and prompt.note_num() > heard:
         say(f"the piece is longer than '{model}' hears at once (some {heard} notes): it hears the bars nearest to those it "
             "writes; all that is given is kept")
-    task, name = _task(command), f"{file.stem}-{command}" if file else Path(model).stem if model not in (".", "..") else "piece"
+    name = f"{file.stem}-{command}" if file else Path(model).stem if model not in (".", "..") else "piece"
     path = place(out, name)
     stands: SoFar = list
 
@@ -195,11 +205,12 @@ def _write(command: str, file: Path | None, model: str, chosen: Any, out: str | 
         show(share)
 
     stopped = None
+    write = partial(come_home, composer) if command == "complete" else composer.generate
     with progress_bar("composing; Ctrl-C keeps what stands") as show:
         try:
-            pieces = composer.generate(options, prompt, watch)
+            pieces = write(options, prompt, watch)
         except KeyboardInterrupt:
-            pieces = [piece for piece in stands() if piece.note_num()]
+            pieces = [piece for piece in stands() if piece.note_num()][:options.variants]
             if not pieces:
                 raise
             stopped = KeyboardInterrupt("stopped; what was written until then is kept")
@@ -207,7 +218,7 @@ def _write(command: str, file: Path | None, model: str, chosen: Any, out: str | 
     digest = file_hash(find(model))
     written = {} if prompt is None else {"written_quarters": Draft.of(options, prompt).written_quarters()}
     for variant, piece in enumerate(pieces):
-        record = {**story(task, model, digest, options, variant, file), **written, **({"stopped": True} if stopped else {})}
+        record = {**story(command, model, digest, options, variant, file), **written, **({"stopped": True} if stopped else {})}
         write_and_print(piece, path, record, soundfont=soundfont)
     if stopped:
         raise stopped

@@ -26,9 +26,8 @@ from bandmate.codecs.bars import Bars
 from bandmate.layers import rotary, turn
 from bandmate.light import Multiply, Precision, light, plain
 from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
-from bandmate.settings import Settings, UserError
+from bandmate.settings import Settings
 from bandmate.shared import share
 
 EPSILON = 1e-6  # in RMSNorm
@@ -184,10 +183,7 @@ class Bands(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = unwatched) -> list[Piece]:
-        if prompt is None and options.task != "generate":
-            raise UserError(f"there is no piece to {options.task}; give a prompt")
-        draft = None if prompt is None else Draft.of(options, prompt)
-        grammar = self.codec.grammar(options, options.variants * options.candidates, draft)
+        grammar = sampling.begin(self.codec, options, prompt)
         multiply = light(self, getattr(options, "precision", "half"))
         with parametrize.cached():
             streams = sampling.write(self, grammar, options, progress, multiply)

@@ -28,9 +28,8 @@ from bandmate.families import chorale_hearing as hearing
 from bandmate.families.chorale_hearing import FAR, Heard
 from bandmate.layers import rotary, turn
 from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
-from bandmate.sampling import Dice
+from bandmate.sampling import Dice, begin
 from bandmate.settings import Settings, UserError
 
 HELD_SHARE = 4  # in training one in so many steps off the eighths is judged: hardly a voice moves there
@@ -158,16 +157,14 @@ class Chorales(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = unwatched) -> list[Piece]:
-        if prompt is None and options.task != "generate":
-            raise UserError(f"there is no piece to {options.task}; give a prompt")
-        streams = options.variants * options.candidates
-        grammar = self.codec.grammar(options, streams, None if prompt is None else Draft.of(options, prompt))
-        return [grammar.piece(stream) for stream in self._write(grammar, options, streams, progress)]
+        grammar = begin(self.codec, options, prompt)
+        return [grammar.piece(stream) for stream in self._write(grammar, options, progress)]
 
     @torch.inference_mode()
-    def _write(self, grammar: codecs.Grammar, options: Options, streams: int, progress: Progress) -> list[np.ndarray]:
+    def _write(self, grammar: codecs.Grammar, options: Options, progress: Progress) -> list[np.ndarray]:
         """Draw step after step, voice after voice, inside what the grammar allows; of candidates the likeliest is kept."""
         device = self.begin.device
+        streams = len(grammar.done)
         dice = Dice(options, streams)
         ids = torch.zeros(streams, 0, len(self.codec.sizes), dtype=torch.long, device=device)
         while not grammar.done.all():

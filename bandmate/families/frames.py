@@ -11,7 +11,7 @@ Weights trained on the benchmark's files are for research: the data has no licen
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import torch
@@ -26,10 +26,9 @@ from bandmate.families.frame_bodies import Convolutions, Recurrent
 from bandmate.families.frame_heads import Independent, Joint
 from bandmate.families.frame_hearing import CLOCKS, MATCHES, Heard, clock
 from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
-from bandmate.sampling import Dice
-from bandmate.settings import Settings, UserError
+from bandmate.sampling import Dice, begin
+from bandmate.settings import Settings
 
 PHRASES = {"length": 512, "batch": 8, "transpose": 0, "lr": 2e-3,  # all in one tonic, which tells much: no other keys
            "evaluate_every": 100, "evaluate_pieces": 1000, "keep_every": 200}
@@ -128,15 +127,13 @@ class FramesModel(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = unwatched) -> list[Piece]:
-        if prompt is None and options.task != "generate":
-            raise UserError(f"there is no piece to {options.task}; give a prompt")
-        streams = options.variants * options.candidates
-        grammar = self.codec.grammar(options, streams, None if prompt is None else Draft.of(options, prompt))
-        return [grammar.piece(stream) for stream in self._write(grammar, options, streams, progress)]
+        grammar = cast(FramesGrammar, begin(self.codec, options, prompt))
+        return [grammar.piece(stream) for stream in self._write(grammar, options, progress)]
 
     @torch.inference_mode()
-    def _write(self, grammar: FramesGrammar, options: Options, streams: int, progress: Progress) -> list[np.ndarray]:
+    def _write(self, grammar: FramesGrammar, options: Options, progress: Progress) -> list[np.ndarray]:
         """Draw frame after frame, inside what the grammar allows; of candidates the likeliest is kept."""
+        streams = len(grammar.done)
         dice = Dice(options, streams)
         ids = torch.from_numpy(grammar.prompt.astype(np.int64)).repeat(streams, 1, 1).to(next(self.parameters()).device)
         while not grammar.done.all():

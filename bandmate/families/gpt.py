@@ -11,7 +11,7 @@ to learn from the number of a place. Any codec of one word a row will do; severa
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -21,10 +21,10 @@ from torch.nn import functional as F
 import bandmate.codecs.codec as codecs
 from bandmate import sampling
 from bandmate.codecs.notewise import Notewise
+from bandmate.families.rhythmic import Beat, RhythmOptions, keep_time
 from bandmate.layers import rotary, turn
 from bandmate.light import Multiply, plain
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
@@ -58,6 +58,7 @@ class Gpt(Model):
     """The model: see the top of this file."""
 
     Config = GptConfig
+    Options: ClassVar[type[AnyOptions]] = RhythmOptions
     Codec = Notewise
     SIZES = {
         "tiny": Size(config={"width": 64, "layers": 2, "heads": 2, "hidden": 128, "context": 256},
@@ -73,6 +74,8 @@ class Gpt(Model):
         "bpe": Size(codec="bpe", training={**KEYS, "batch": 8}),
     }
     tokens_a_row = 1
+    rhythm: Beat | None = None
+    """What beats the rhythm "learnt", if a person brought it."""
 
     config: GptConfig
     blocks: nn.ModuleList
@@ -146,10 +149,8 @@ class Gpt(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = unwatched) -> list[Piece]:
-        if prompt is None and options.task != "generate":
-            raise UserError(f"there is no piece to {options.task}; give a prompt")
-        draft = None if prompt is None else Draft.of(options, prompt)
-        grammar = self.codec.grammar(options, options.variants * options.candidates, draft)
+        grammar = sampling.begin(self.codec, options, prompt)
+        keep_time(grammar, options, self.rhythm)
         return [grammar.piece(ids) for ids in sampling.write(self, grammar, options, progress)]
 
     def listen(self, rows: Tensor, starts: Tensor | None = None, multiply: Multiply = plain) -> sampling.Listening:

@@ -11,7 +11,7 @@ It reads every codec whose rows are notes or words of music: the sizes that are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,9 +23,9 @@ import bandmate.codecs.codec as codecs
 from bandmate import sampling
 from bandmate.codecs import CODECS
 from bandmate.codecs.bars import Bars
+from bandmate.families.rhythmic import Beat, RhythmOptions, keep_time
 from bandmate.light import Multiply, plain
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
@@ -59,10 +59,13 @@ class Markov(Model):
     """The chain: see the top of this file."""
 
     Config = MarkovConfig
+    Options: ClassVar[type[AnyOptions]] = RhythmOptions
     Codec = Bars
     SIZES = {**{size: Size(training=COUNTING) for size in ("tiny", "small", "medium", "large")},
              **{name: Size(codec=name, training=COUNTING) for name in CODECS if name not in ("bars", *STEPWISE)}}
     tokens_a_row = 1
+    rhythm: Beat | None = None
+    """What beats the rhythm "learnt", if a person brought it."""
 
     config: MarkovConfig
     keys: Tensor
@@ -188,10 +191,8 @@ class Markov(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = unwatched) -> list[Piece]:
-        if prompt is None and options.task != "generate":
-            raise UserError(f"there is no piece to {options.task}; give a prompt")
-        draft = None if prompt is None else Draft.of(options, prompt)
-        grammar = self.codec.grammar(options, options.variants * options.candidates, draft)
+        grammar = sampling.begin(self.codec, options, prompt)
+        keep_time(grammar, options, self.rhythm)
         return [grammar.piece(ids) for ids in sampling.write(self, grammar, options, progress)]
 
     def listen(self, rows: Tensor, starts: Tensor | None = None, multiply: Multiply = plain) -> Listening:

@@ -26,7 +26,6 @@ from bandmate.codecs.notewise import Notewise
 from bandmate.families.rhythmic import Beat, RhythmOptions, keep_time
 from bandmate.light import Multiply, plain
 from bandmate.model import AnyOptions, Model, Progress, unwatched
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 from bandmate.shared import share
@@ -171,12 +170,8 @@ class Recurrent(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = unwatched) -> list[Piece]:
-        if prompt is None and options.task != "generate":
-            raise UserError(f"there is no piece to {options.task}; give a prompt")
-        draft = None if prompt is None else Draft.of(options, prompt)
-        grammar = self.codec.grammar(options, options.variants * options.candidates, draft)
-        if isinstance(options, RhythmOptions):
-            keep_time(grammar, options, self.rhythm)
+        grammar = sampling.begin(self.codec, options, prompt)
+        keep_time(grammar, options, self.rhythm)
         with parametrize.cached():
             streams = sampling.write(self, grammar, options, progress)
         return [grammar.piece(ids) for ids in streams]

@@ -54,8 +54,10 @@ def beat(options: RhythmOptions, quarters: float, learnt: Beat | None = None) ->
     return RHYTHMS[options.rhythm](quarters, options.seed)
 
 
-def keep_time(grammar: Any, options: RhythmOptions, learnt: Beat | None = None) -> None:
-    """Let a grammar play in the rhythm that some options ask for. Raises UserError where that cannot be."""
+def keep_time(grammar: Any, options: Options, learnt: Beat | None = None) -> None:
+    """Let a grammar play in the rhythm that some options ask for, if they say any. Raises UserError where that cannot be."""
+    if not isinstance(options, RhythmOptions):
+        return
     codec = grammar.codec
     own = not hasattr(grammar, "keep_time") or codec.joint
     if options.rhythm == "none" or (own and options.rhythm == "joint"):

@@ -86,6 +86,23 @@ def test_a_piece_is_continued_and_stays_as_it_is(name):
 
 
 @each_kind
+def test_a_group_leans_as_far_as_its_words_together(name):
+    codec, nothing = codec_of(name), np.zeros((1, 1), int)
+    grammar, seen = codec.grammar(Request(bars=2), 1), 0
+    for ids in codec.encode(band(2)).astype(np.int64)[1:]:
+        [allowed], lean = grammar.mask(0, nothing), grammar.lean(0, nothing)
+        for group in np.flatnonzero(allowed)[np.flatnonzero(allowed) >= codec.single] if lean is not None else ():
+            player, nats = grammar.words.players[0].copy(), 0.0
+            for word in codec.groups[group - codec.single]:
+                nats += grammar.words.leaning(player)[word]
+                grammar.words.take(player, word)
+            assert lean[0, group] == pytest.approx(nats)
+            seen += nats != 0
+        grammar.advance(ids[None])
+    assert seen > 10
+
+
+@each_kind
 def test_lessons_come_in_other_keys(name):
     codec = codec_of(name)
     ids, random = codec.encode(band(4)), np.random.default_rng(0)

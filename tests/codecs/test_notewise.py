@@ -177,6 +177,48 @@ def test_drums_alone_are_not_heard():
     assert {program for *_, program in table(grammar.piece(stroll(grammar, 0)[0]))} == {73, 128}
 
 
+@pytest.mark.parametrize(("metre", "longest"), [("4/4", 48), ("3/4", 48), ("6/4", 72)])
+def test_no_note_sounds_longer_than_a_whole_note_or_a_bar(metre, longest):
+    request = Request(bars=6, metre=metre)
+    lengths = np.concatenate([NOTEWISE.notes(ids.astype(np.int64))[:, 1] for seed in range(4)
+                              for ids in stroll(NOTEWISE.grammar(request, 2), seed)])
+    assert lengths.max() == longest
+    silent = NOTEWISE.grammar(request, 1)  # one who never ends a note, if it can be helped
+    words = []
+    while not silent.done.all():
+        [allowed] = silent.mask(0, np.zeros((1, 1), int))
+        allowed[NOTEWISE.stop:NOTEWISE.wait + 1] &= not allowed[NOTEWISE.wait + 1:NOTEWISE.level].any()
+        words.append([int(np.flatnonzero(allowed)[-1])])
+        silent.advance(np.array(words[-1:]))
+    assert NOTEWISE.notes(np.array(words))[0, 1] == longest
+
+
+def test_the_longer_a_note_sounds_the_likelier_is_its_end():
+    grammar = NOTEWISE.grammar(Request(bars=4), 1)
+    nothing = np.zeros((1, 1), int)
+
+    def say(word):
+        grammar.advance(np.array([[word]]))
+        return np.zeros(NOTEWISE.sizes) if (lean := grammar.lean(0, nothing)) is None else lean[0]
+
+    assert grammar.lean(0, nothing) is None
+    say(NOTEWISE.strike + 20)
+    lean = say(NOTEWISE.strike + 30)
+    assert lean[NOTEWISE.wait + 11] == pytest.approx(0.4 * 3)  # to the last step of the quarter, rather than over it
+    assert lean[NOTEWISE.wait + 12:NOTEWISE.level].tolist() == pytest.approx([-0.6 * 3] * 14)
+    assert np.count_nonzero(lean) == 15
+    lean = say(NOTEWISE.wait + 11)
+    assert lean[[NOTEWISE.stop + 20, NOTEWISE.stop + 30]].tolist() == [3, 3]
+    assert (lean[NOTEWISE.strike:NOTEWISE.stop] == -3).all()  # what was waited for is an end
+    lean = say(NOTEWISE.stop + 20)
+    assert lean.nonzero()[0].tolist() == [NOTEWISE.stop + 30]
+    say(NOTEWISE.wait + 1)
+    lean = say(NOTEWISE.wait + 11)
+    assert lean[NOTEWISE.stop + 30] == pytest.approx(3 * 2 ** 1.5)
+    say(NOTEWISE.stop + 30)
+    assert grammar.lean(0, nothing) is None
+
+
 def test_lowest_notes():
     assert {notes: Notewise(NotewiseConfig(notes=notes)).lowest for notes in LOWEST} == {38: 45, 62: 33, 88: 21}
 
