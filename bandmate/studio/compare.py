@@ -14,7 +14,8 @@ from bandmate.settings import UserError
 from bandmate.studio.desk import Desk, Stage, Wish
 from bandmate.studio.form import Form, known_choices
 from bandmate.studio.guard import shown
-from bandmate.studio.phrases import say, text
+from bandmate.studio.mistakes import told, translated
+from bandmate.studio.phrases import PHRASES, language_of, say, text
 from bandmate.studio.tabs import BAND, WRITING
 from bandmate.studio.visits import Take
 
@@ -33,8 +34,8 @@ def compare_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
     @shown
     def compare(request: gr.Request, chosen: list[str], *values: Any) -> Iterator[tuple[Stage, Any]]:
         if not chosen:
-            raise UserError(say(request, "no model"))
-        visit = desk.visits.of(request.session_hash)
+            raise UserError(say(request, "no one"))
+        visit, language = desk.visits.of(request.session_hash), language_of(request)
         asked = form.read(values)
         seed = desk.options(Wish(chosen[0], asked), visit).seed
         tokens = []
@@ -44,11 +45,12 @@ def compare_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
                 for last in desk.write(Wish(name, {**asked, "seed": seed, "variants": 1}), request):
                     yield last, gr.skip()
             except UserError as refusal:  # it cannot do what is asked; the others can
-                gr.Warning(f"{name}: {refusal}", title=say(request, "cannot"), duration=20)
+                gr.Warning(f"{name}: {told(str(refusal), language)}", title=say(request, "cannot"), duration=20)
             tokens += [variant["token"] for variant in last["variants"] if variant.get("token")]
         if len(tokens) > 1:
             visit.add(Take("compare", tokens))
-        rows = [[f"{measure} ({unit})", *(_value(of, desk.shelf.get(token).piece) for token in tokens)]
+        rows = [[f"{_word('measure', measure, language)} ({_word('unit', unit, language)})",
+                 *(_value(of, desk.shelf.get(token).piece, language) for token in tokens)]
                 for measure, (of, unit, _) in MEASURES.items()]
         yield desk.show(visit.go(0), request), gr.update(
             value={"headers": [say(request, "compare.measure"), *(desk.shelf.get(token).story["model"]["name"]
@@ -58,8 +60,13 @@ def compare_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
     return chosen
 
 
-def _value(measure: Any, piece: Any) -> str:
+def _word(kind: str, word: str, language: str) -> str:
+    """Return a measure or a unit in a language; a new one, that the table does not know, as it is."""
+    return PHRASES.get(f"{kind}.{word}", {language: word})[language]
+
+
+def _value(measure: Any, piece: Any, language: str) -> str:
     try:
         return f"{measure(piece):.3g}"
     except Undefined as why:
-        return f"n/a: {why}"
+        return PHRASES["undefined"][language].format(why=translated(str(why), language) or why)

@@ -17,7 +17,7 @@ from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import UserError
 from bandmate.studio.models import Models
-from bandmate.studio.phrases import say
+from bandmate.studio.phrases import language_of, say
 from bandmate.studio.roll import roll
 from bandmate.studio.shelf import Shelf
 from bandmate.studio.visits import Take, Visit, Visits
@@ -26,7 +26,7 @@ from bandmate.studio.writing import LONGEST_S, write
 SEEDS = 2**31
 MOST_BARS = 128
 MOST_VARIANTS = 8
-PLACES = ("rhythm_model",)
+PLACES = ("rhythm_model", "like", "between")
 """Options that are paths: no visitor names one."""
 ACTS = ("continue", "vary", "again")
 Stage = dict[str, Any]
@@ -61,7 +61,7 @@ class Desk:
         """Return the options of a wish, checked, with a seed. Raises UserError."""
         kind, usual = self.models.get(wish.model, visit).Options, self.models.get(self.models.names()[0]).Options.model_fields
         if set(PLACES) & set(wish.options):
-            raise UserError("a model of rhythm is a file, and no file is opened for a visitor; leave it out")
+            raise UserError(f"{', '.join(PLACES)} name files, and no file is opened for a visitor; leave them out")
         asked = {name: value for name, value in wish.options.items()  # usual values mean none
                  if name in kind.model_fields or name not in usual or value != usual[name].default}
         options = kind(**{"seed": secrets.randbelow(SEEDS), **asked})
@@ -76,7 +76,7 @@ class Desk:
         stop = visit.stop = threading.Event()
         options = self.options(wish, visit)
         yield {"writing": True, "share": 0.0, "said": say(request, "begun"), "variants": []}
-        begun = time.monotonic()
+        begun, language = time.monotonic(), language_of(request)
         written = Draft.of(options, wish.prompt).written_quarters() if wish.prompt is not None else []
         with self.models.turn:
             for now in write(self.models.get(wish.model, visit), options, wish.prompt, stop, self.longest_s):
@@ -84,7 +84,8 @@ class Desk:
                     break
                 left = say(request, "left", seconds=round(now.left_s)) if now.left_s is not None else say(request, "begun")
                 yield {"writing": True, "share": now.share, "said": left,
-                       "variants": [{"title": say(request, "variant", number=number), "roll": roll(piece, written), "acts": []}
+                       "variants": [{"title": say(request, "variant", number=number), "acts": [],
+                                     "roll": roll(piece, written, language)}
                                     for number, piece in enumerate(now.pieces, start=1)]}
         tokens = [self.keep(piece, wish, options, number, visit) for number, piece in enumerate(now.pieces)]
         if tokens:
@@ -112,7 +113,7 @@ class Desk:
             title = f"{say(request, 'variant', number=number + 1)} · {story['model']['name']}"
             variants.append({"token": token, "title": title, "seed": story["seed"] + story["variant"],
                              "acts": [act for act in ACTS if act != "again" or story["task"] == "generate"],
-                             "roll": roll(kept.piece, story.get("written_quarters", []))})
+                             "roll": roll(kept.piece, story.get("written_quarters", []), language_of(request))})
         return {"writing": False, "share": 1.0, "said": "" if variants else say(request, "empty"), "variants": variants}
 
     def mine(self, token: str, visit: Visit) -> Any:

@@ -100,7 +100,7 @@ class Form:
 
 def named(word: str) -> tuple[Any, str]:
     """Return a choice with its name in the visitor's language, where there is one."""
-    key = next((f"{kind}.{word}" for kind in ("class", "key") if f"{kind}.{word}" in PHRASES), None)
+    key = next((f"{kind}.{word}" for kind in ("class", "key", "instrument") if f"{kind}.{word}" in PHRASES), None)
     return (text(key) if key else word), word
 
 

@@ -10,15 +10,15 @@ from typing import Any
 import gradio as gr
 
 from bandmate.settings import UserError
-from bandmate.studio.phrases import say
+from bandmate.studio.mistakes import told
+from bandmate.studio.phrases import language_of, say
 
 
 def shown(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let an event handler, whose first argument is the request, raise UserErrors."""
     def error(problem: UserError, request: gr.Request | None) -> gr.Error:
-        sentence = " ".join(str(problem).split())
-        return gr.Error(sentence[:1].upper() + sentence[1:] + ("" if sentence.endswith((".", "?")) else "."), duration=20,
-                        title=say(request, "cannot"), print_exception=False)
+        return gr.Error(told(str(problem), language_of(request)), duration=20, title=say(request, "cannot"),
+                        print_exception=False)
 
     if inspect.isgeneratorfunction(function):
         @functools.wraps(function)

@@ -1,4 +1,7 @@
-"""What the page says, in five languages: one table, phrases.json. The language is that of the visitor's browser."""
+"""What the page says, in five languages: one table, phrases.json, and one of the 128 instruments of General MIDI.
+
+The language is that of the visitor's browser.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,12 @@ from typing import Any
 import gradio as gr
 
 LANGUAGES = ("en", "ru", "pl", "el", "zh")
-PHRASES: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "phrases.json").read_text(encoding="utf-8"))
+HERE = Path(__file__).parent
+PHRASES: dict[str, dict[str, str]] = json.loads((HERE / "phrases.json").read_text(encoding="utf-8"))
 """Each phrase by its key, and in each language."""
+
+for _name, _names in json.loads((HERE / "instruments.json").read_text(encoding="utf-8")).items():
+    PHRASES[f"instrument.{_name}"] = {"en": _name, **_names}
 
 I18N = gr.I18n(**{language: {f"bandmate.{key}": words[language] for key, words in PHRASES.items()}
                   for language in LANGUAGES})
@@ -41,6 +48,12 @@ def language(header: str) -> str:
 def say(request: gr.Request | None, key: str, /, **values: object) -> str:
     """Return a phrase in the language of the browser that asks, with values filled in."""
     return PHRASES[key][language_of(request)].format(**values)
+
+
+def name_of(word: str, language: str) -> str:
+    """Return the name of an instrument or of a family of instruments in a language; any other word as it is."""
+    key = next((f"{kind}.{word}" for kind in ("instrument", "class") if f"{kind}.{word}" in PHRASES), None)
+    return PHRASES[key][language] if key else word
 
 
 def table(keys: tuple[str, ...]) -> dict[str, dict[str, str]]:

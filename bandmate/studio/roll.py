@@ -11,17 +11,18 @@ from bandmate.music.files import seconds_at
 from bandmate.music.grid import lay_bars
 from bandmate.music.instruments import program_name
 from bandmate.piece import DRUMS, Piece
+from bandmate.studio.phrases import name_of
 
 
-def roll(piece: Piece, written_quarters: Sequence[tuple[float, float]] = ()) -> str:
+def roll(piece: Piece, written_quarters: Sequence[tuple[float, float]] = (), language: str = "en") -> str:
     """Return JSON: "end" and "bars" in seconds, "parts", "notes", "written"; a note is [start, length, pitch, velocity, part].
 
     It is one text, not a tree, since the page is told of every change, and compares trees leaf by leaf.
-    ``written_quarters`` are the stretches that were asked for, which the page shades.
+    ``written_quarters`` are the stretches that were asked for, which the page shades; parts have names in ``language``.
     """
     heard = piece.to("second")
-    parts = [{"name": track.name or program_name(DRUMS if track.is_drum else track.program), "drums": track.is_drum}
-             for track in piece.tracks]
+    parts = [{"name": name_of(track.name or program_name(DRUMS if track.is_drum else track.program), language),
+              "drums": track.is_drum} for track in piece.tracks]
     notes: list[list[float]] = []
     for part, track in enumerate(heard.tracks):
         table = track.notes.numpy()

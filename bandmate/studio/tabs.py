@@ -17,7 +17,7 @@ from bandmate.settings import UserError
 from bandmate.studio.desk import PLACES, Desk, Stage, Wish
 from bandmate.studio.form import Form, known_choices, named
 from bandmate.studio.guard import shown
-from bandmate.studio.phrases import say, text
+from bandmate.studio.phrases import PHRASES, language_of, say, text
 from bandmate.studio.roll import roll
 from bandmate.studio.stage import NOTHING, stage
 from bandmate.studio.uploads import read_upload
@@ -59,10 +59,10 @@ def compose_tab(desk: Desk, board: gr.HTML) -> tuple[Form, gr.Dropdown]:
 
 def family_tab(desk: Desk, board: gr.HTML, family: str) -> gr.Dropdown:
     """Lay out the tab of a further family: its models, and a form out of its Options."""
-    gr.Markdown(about(family))
+    gr.Markdown(text(f"family.{family}") if f"family.{family}" in PHRASES else about(family))
     model = model_list(desk, family, family)
     options = FAMILIES[family].Options
-    go = gr.Button(text("compose"), variant="primary")
+    go = gr.Button(text("compose"), variant="primary", elem_id=f"{family}-compose")
     names = [name for name in options.model_fields if name not in (*MEANINGLESS["generate"], *PLACES)]
     form = Form(family, options, names, FIRST, known_choices([], []))
 
@@ -103,7 +103,7 @@ def piece_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
                    parts=", ".join(say(request, f"class.{CLASSES[family]}") for family in families))
         token = desk.shelf.put(piece, {"model": {"name": ""}, "seed": 0, "variant": 0, "task": "prompt"})
         view = {"writing": False, "share": 1, "said": "", "variants": [
-            {"token": token, "title": say(request, "prompt"), "acts": [], "roll": roll(piece)}]}
+            {"token": token, "title": say(request, "prompt"), "acts": [], "roll": roll(piece, language=language_of(request))}]}
         return token, told, view, gr.update(choices=[named(word) for word in dict.fromkeys([
             *(CLASSES[family] for family in families if CLASSES[family] != "drums"), *form.choices["instruments"]])])
 

@@ -23,7 +23,8 @@ from bandmate.run import Run, read_report
 from bandmate.settings import UserError
 from bandmate.studio.desk import Desk
 from bandmate.studio.guard import shown
-from bandmate.studio.phrases import say, text
+from bandmate.studio.mistakes import translated
+from bandmate.studio.phrases import language_of, say, text
 
 TUNED = ""  # the shipped model learns more
 LEAST_PIECES = 3
@@ -43,7 +44,8 @@ def train_tab(desk: Desk) -> gr.Textbox:
     folder = gr.File(label=text("train.folder"), file_count="directory", elem_id="folder")
     family = gr.Dropdown([(text("train.tuned"), TUNED), *FAMILIES], value=TUNED, label=text("train.family"),
                          info=text("train.family.help"), elem_id="learner")
-    minutes = gr.Slider(1, 120, value=10, step=1, label=text("train.minutes"), info=text("train.minutes.help"))
+    minutes = gr.Slider(1, 120, value=10, step=1, label=text("train.minutes"), info=text("train.minutes.help"),
+                        elem_id="minutes")
     with gr.Row():
         go = gr.Button(text("train.go"), variant="primary", elem_id="learn")
         stop = gr.Button(text("stop"), variant="stop", elem_id="halt")
@@ -166,12 +168,15 @@ class Lesson:
         with open(data / "pieces.csv", newline="", encoding="utf-8") as file:
             used = sum(1 for _ in csv.DictReader(file))
         with open(data / "rejected.csv", newline="", encoding="utf-8") as file:
-            return used, [[Path(row["path"]).name.partition("-")[2], row["reason"]] for row in csv.DictReader(file)]
+            language = language_of(self.request)
+            return used, [[Path(row["path"]).name.partition("-")[2], translated(row["reason"], language) or row["reason"]]
+                          for row in csv.DictReader(file)]
 
     def _curve(self, rows: list[dict[str, float]]) -> Any:
         """Return the curves of a run so far."""
         import pandas
         points = [{"step": row["step"], "nats": row[name], "curve": say(self.request, f"curve.{curve}")}
                   for row in rows for name, curve in (("loss", "train"), ("valid_nats_per_note", "valid")) if name in row]
-        return gr.update(value=pandas.DataFrame(points), visible=bool(points))
+        return gr.update(value=pandas.DataFrame(points), visible=bool(points), x_title=say(self.request, "step"),
+                         y_title=say(self.request, "loss"))
 

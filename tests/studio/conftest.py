@@ -11,28 +11,48 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import uvicorn
+from music_made_here import band, piece_of
 from playwright.sync_api import Browser, sync_playwright
 
 from bandmate.checkpoint import save
+from bandmate.codecs import make_codec
+from bandmate.codecs.learnt import with_words_of
 from bandmate.families import FAMILIES
 from bandmate.studio.desk import Desk
 from bandmate.studio.models import Models
 from bandmate.studio.server import make_app
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CODECS = {"lstm": "names", "rhythm_net": "names:rhythm=joint"}
+"""Codecs of tiny models where they are not the family's own: one knows pitches alone, one rhythm alone."""
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
 
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """The shipped model, and a tiny one that has learnt nothing, called "tiny"."""
-    kind = FAMILIES["bands"]
-    path = tmp_path_factory.mktemp("studio") / "tiny.safetensors"
-    save(kind(kind.Config(**kind.SIZES["tiny"].config), kind.Codec()), path, {"note": "has learnt nothing"})
-    return Desk(Models([str(path)]))
+    """What is shipped, and a tiny model of each family that has learnt nothing: "tiny" of bands, "tiny-gru" and so on."""
+    folder = tmp_path_factory.mktemp("studio")
+    scale = piece_of({0: [(number / 2, 0.5, 48 + number, 90) for number in range(36)]})
+    paths = []
+    for family, kind in FAMILIES.items():
+        if family == "chords":  # is shipped
+            continue
+        torch.manual_seed(0)
+        codec = with_words_of(make_codec(CODECS[family]), [scale]) if family in CODECS else kind.Codec()
+        paths.append(folder / ("tiny.safetensors" if family == "bands" else f"tiny-{family}.safetensors"))
+        model = kind(kind.Config(**kind.SIZES["tiny"].config), codec)
+        if family == "markov":  # counts nothing until it has heard something
+            ids = torch.from_numpy(codec.encode(band(8)).astype(np.int64))[None]
+            model.step({"ids": ids, "given": torch.zeros_like(ids[..., 0], dtype=torch.bool)}, model.optimizers(1e-3),
+                       lambda loss: loss.backward())
+        save(model, paths[-1], {"note": "has learnt nothing"})
+    return Desk(Models(list(map(str, paths))))
 
 
 @pytest.fixture(scope="session")

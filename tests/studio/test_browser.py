@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import mido
 import pytest
 from music_made_here import band
 from playwright.sync_api import Browser, Page, expect
+from studio.visitor import PATIENCE_MS, choose, control, fill, finished, heard, pick, take, visit
 
 from bandmate.music.files import write
 from bandmate.studio.phrases import PHRASES
-
-PATIENCE_MS = 120_000
-
-
-def visit(browser: Browser, address: str, language: str = "en-US", **choices: Any) -> Page:
-    """Open the page as a new visitor; faults of the page, and requests to anywhere else, fail the test at its end."""
-    context = browser.new_context(locale=language, viewport={"width": 1400, "height": 1000}, **choices)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.faults = []
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:")) or page.faults.append(asked.url))
-    page.goto(address)
-    expect(page.locator("#compose")).to_be_visible(timeout=PATIENCE_MS)
-    return page
 
 
 @pytest.fixture
@@ -37,74 +20,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield opened
     assert not opened.faults
     opened.context.close()
-
-
-def control(page: Page, option: str, tab: str = "compose") -> Any:
-    """Return the box in which an option is typed or chosen."""
-    return page.locator(f"#{tab}-{option} :is(input, textarea)").first
-
-
-def fill(page: Page, option: str, value: str, tab: str = "compose") -> None:
-    """Type a value."""
-    box = control(page, option, tab)
-    box.fill(value)
-    box.press("Tab")
-
-
-def choose(page: Page, option: str, value: str, tab: str = "compose") -> None:
-    """Choose a word of a list."""
-    box = control(page, option, tab)
-    for _ in range(5):  # a busy machine may take a key before the list is there
-        box.click()
-        box.fill(value)
-        page.get_by_role("option", name=value, exact=True).first.wait_for()
-        box.press("Enter")
-        box.press("Tab")
-        page.wait_for_timeout(300)
-        if value in (box.input_value(), *page.locator(f"#{tab}-{option} .token").all_inner_texts()):
-            return
-    raise AssertionError(f"{option} could not be set to {value}")
-
-
-def finished(page: Page, button: str) -> None:
-    """Click, and wait until the music is written."""
-    page.evaluate("document.querySelector('#board .said').textContent = 'waiting'")
-    page.locator(button).first.dispatch_event("click")
-    page.wait_for_function("document.querySelector('#board progress').hidden"
-                           " && document.querySelector('#board .said').textContent != 'waiting'")
-
-
-def take(page: Page, folder: Path, link: str = "MIDI", card: int = 0) -> Path:
-    """Download a file of a variant."""
-    with page.expect_download() as download:
-        page.locator("#board .card").nth(card).locator("a.file", has_text=link).click()
-    path = folder / download.value.suggested_filename
-    download.value.save_as(path)
-    return path
-
-
-def heard(path: Path) -> dict[str, Any]:
-    """Say what is in a MIDI file, by mido alone."""
-    midi = mido.MidiFile(path)
-    notes, programs, drums, end, tempo, metre = [], set(), False, 0, None, None
-    for track in midi.tracks:
-        now, sounding = 0, {}
-        for message in track:
-            now += message.time
-            if message.type == "set_tempo" and tempo is None:
-                tempo = mido.tempo2bpm(message.tempo)
-            elif message.type == "time_signature" and metre is None:
-                metre = f"{message.numerator}/{message.denominator}"
-            elif message.type == "program_change" and message.channel != 9:
-                programs.add(message.program)
-            elif message.type == "note_on" and message.velocity:
-                drums |= message.channel == 9
-                sounding[message.note] = now
-                if message.channel != 9:
-                    notes.append(message.note)
-                end = max(end, now)
-    return {"pitches": notes, "programs": programs, "drums": drums, "tempo": tempo, "metre": metre,
-            "quarters": end / midi.ticks_per_beat}
 
 
 def test_the_first_notes_come_while_it_is_written_and_it_can_be_stopped(page, tmp_path):
@@ -116,7 +31,8 @@ def test_the_first_notes_come_while_it_is_written_and_it_can_be_stopped(page, tm
     page.locator("#stop").dispatch_event("click")  # a page that is redrawn all the time is never "stable"
     expect(page.locator("#board .said")).to_have_text(PHRASES["stopped"]["en"])
     got = heard(take(page, tmp_path))
-    assert 0 < got["quarters"] < 96 * 4
+    assert got["pitches"]
+    assert got["quarters"] < 96 * 4
 
 
 def test_every_control_of_compose_does_what_it_says(page, tmp_path):
@@ -212,6 +128,7 @@ def test_a_mistake_is_told(page, tmp_path):
 
 def test_compare(page):
     page.get_by_role("tab", name=PHRASES["tab.compare"]["en"]).click()
+    pick(page, "#chosen", ["bands", "chords", "tiny"])
     control(page, "bars", "compare").fill("2")
     finished(page, "#compare")
     expect(page.get_by_text("chords: ")).to_be_visible()  # it plays no drums, and says so; the others play

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 import time
 import zipfile
@@ -11,11 +12,13 @@ import zipfile
 import pytest
 from music_made_here import band, choir, drums_only, one_note
 
+from bandmate.families import FAMILIES
 from bandmate.model import Options
 from bandmate.music.files import read_midi, write
 from bandmate.settings import UserError
 from bandmate.studio import shelf as shelves
 from bandmate.studio import uploads, visits
+from bandmate.studio.desk import PLACES
 from bandmate.studio.gate import Gate
 from bandmate.studio.roll import roll
 from bandmate.studio.shelf import Shelf
@@ -188,3 +191,9 @@ def test_what_is_no_music_is_refused(tmp_path, name, data):
 def test_the_gate_opens_for_uploads_alone(tmp_path, told, passes):
     told = json.loads(json.dumps(told).replace("{uploads}", str(tmp_path)))
     assert Gate(None, tmp_path).allows(told, "here") is passes
+
+
+def test_no_option_that_names_a_file_is_open_to_a_visitor():
+    named = {name for family in FAMILIES.values() for name, field in family.Options.model_fields.items()
+             if re.search(r"\bfiles?\b|\bfolder|\.safetensors", field.description or "")}
+    assert named == set(PLACES)

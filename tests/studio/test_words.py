@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import gradio as gr
 import pytest
+from music_made_here import drums_only, one_note
 
-from bandmate.families import FAMILIES, about
+from bandmate.families import FAMILIES
+from bandmate.music.instruments import PROGRAMS
 from bandmate.studio.desk import PLACES
 from bandmate.studio.form import Form, bounds, known_choices
 from bandmate.studio.page import build
 from bandmate.studio.phrases import LANGUAGES, PHRASES, language_of, say
+from bandmate.studio.roll import roll
 
 SAME = {"int8", "Top k", "Top p", "Min p", "Model", "Piano roll", "Tempo", "pad", "C", "bas"}
 """What is the same word in several languages."""
@@ -37,13 +41,20 @@ def test_every_option_has_its_words(family):
     for name in set(FAMILIES[family].Options.model_fields) - set(PLACES):
         assert f"option.{name}" in PHRASES
         assert f"help.{name}" in PHRASES
+    assert f"family.{family}" in PHRASES
+
+
+def test_every_instrument_has_a_name_of_its_own():
+    for language in LANGUAGES:
+        assert len({PHRASES[f"instrument.{name}"][language] for name in PROGRAMS}) == len(PROGRAMS)
+    assert json.loads(roll(one_note(), language="ru"))["parts"][0]["name"] == "концертный рояль"
+    assert json.loads(roll(drums_only(), language="el"))["parts"][0]["name"] == "ντραμς"
 
 
 def test_nothing_on_the_page_is_left_in_english(desk):
-    """Each text that a visitor sees is a phrase; names of models, families and General MIDI programs are names."""
+    """Each text that a visitor sees is a phrase; names of models, families, styles and composers are names."""
     config = build(desk).get_config_file()
-    names = {*desk.models.names(), *FAMILIES, *known_choices([], [])["instruments"], *desk.models.words("styles"),
-             *desk.models.words("composers"), *map(about, FAMILIES)}
+    names = {*desk.models.names(), *FAMILIES, *desk.models.words("styles"), *desk.models.words("composers")}
     seen = 0
     for component in config["components"]:
         props: dict[str, Any] = component["props"]
