@@ -13,6 +13,7 @@ General MIDI families and the metre. Two tracks of one family become one part.
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import numpy as np
@@ -66,6 +67,9 @@ _NEAREST_DURATION = np.abs(np.arange(DURATIONS[-1] + 1)[:, None] - DURATIONS).ar
 _NEAREST_VELOCITY = np.clip(np.rint(np.maximum(np.arange(128), 8) / VELOCITY_STEP), 1, VELOCITIES).astype(np.int64) - 1
 _HOW_OF_DURATION = 1 + _NEAREST_DURATION * VELOCITIES
 _METRE_OF_LENGTH = {steps: number for number, steps in reversed(list(enumerate(METRE_STEPS)))}
+_HOW_OF_LENGTH = 1 + np.arange(len(DURATIONS)) * VELOCITIES
+_PITCHES = np.arange(128)
+_LEFT_INDEX = LEFT.searchsorted(np.arange(LEFT[-1] + 1))
 _LONGEST_WITHIN = np.searchsorted(DURATIONS, np.arange(DURATIONS[-1] + 1), side="right") - 1
 CHARACTER = {"density": DENSITY, "busyness": BUSYNESS, "polyphony": POLYPHONY, "tessitura": TESSITURA}
 
@@ -98,27 +102,29 @@ class Bars(Codec):
     def encode_grid(self, grid: GridPiece, labels: Labels) -> np.ndarray:
         """Write a piece on this codec's grid as ids: int16 (N, 3)."""
         notes, programs = _one_part_a_class(grid.notes)
-        durations, bars = _fit(notes, grid)
+        lengths, bars = _fit(notes, grid)
+        metres = metre_ids(grid)[:len(bars)]
         start, _, pitch, velocity, program = notes.T
-        family, lines, number = program >> 3, bars[:, 0], np.arange(len(bars))
+        sounds_ = (program >> 3 << 7) + pitch
+        drums, key = DRUM_CLASS in programs, None
+        if len(programs) > drums:
+            heard = np.bincount(sounds_, DURATIONS[lengths], len(CLASSES) * 128).reshape(-1, 128)
+            key = find_key(_PITCHES, heard[:DRUM_CLASS].sum(axis=0))
+        header = self.header(labels.style, labels.composer, programs, drums, metres[0], key, grid.tempo, len(bars))
+        lines, number = bars[:, 0], np.arange(len(bars))
         first = start.searchsorted(lines)  # note of each bar
         counts = np.concatenate((first[1:], [len(notes)])) - first
         note_at, bar_at = np.arange(len(notes)) + (number + 1).repeat(counts), first + number
-        when, what, how_ = columns = np.empty((3, len(notes) + len(bars)), np.int16)
+        ids = np.empty((len(header) + len(notes) + len(bars) + 1, 3), np.int16)
+        ids[:len(header)], ids[-1] = header, (END, 0, 0)
+        when, what, how_ = ids[len(header):-1].T
         when[note_at] = start + (POSITION - lines).repeat(counts)
-        what[note_at] = (family << 7) + pitch + NOTES
-        how_[note_at] = how(durations, velocity)
+        what[note_at] = sounds_ + NOTES
+        how_[note_at] = _HOW_OF_LENGTH[lengths] + _NEAREST_VELOCITY[velocity]
         when[bar_at] = BAR + number % PHRASE
         what[bar_at] = LEFT_AT + left_index(len(bars) - number)
-        how_[bar_at] = METRE_AT + metre_ids(grid)[:len(bars)]
-        pitched = family != DRUM_CLASS
-        drums = not pitched.all()
-        if drums:
-            pitch, durations = pitch[pitched], durations[pitched]
-        key = find_key(pitch, durations) if len(pitch) else None
-        header = self.header(labels.style, labels.composer, programs, drums, int(how_[bar_at[0]]) - METRE_AT, key, grid.tempo,
-                             len(bars))
-        return np.concatenate([np.array(header, np.int16), columns.T, np.array([[END, 0, 0]], np.int16)])
+        how_[bar_at] = METRE_AT + np.array(metres)
+        return ids
 
     def header(self, style: str | None, composer: str | None, programs: dict[int, int] | None, drums: bool | None,
                metre: int | None, key: int | None, tempo: float | None, bars: int | None) -> list[tuple[int, int, int]]:
@@ -138,7 +144,7 @@ class Bars(Codec):
         if tempo is not None:
             rows.append((TEMPO, TEMPO_AT + int(np.abs(np.log(TEMPOS / tempo)).argmin()), 0))
         if bars is not None:
-            rows.append((LENGTH, LEFT_AT + int(left_index(np.array(bars))), 0))
+            rows.append((LENGTH, LEFT_AT + int(left_index(bars)), 0))
         return [*rows, (MUSIC, 0, 0)]
 
     def decode(self, ids: np.ndarray, request: Request | None = None) -> Piece:
@@ -227,21 +233,18 @@ def how(durations: np.ndarray, velocities: np.ndarray) -> np.ndarray:
     return _HOW_OF_DURATION[np.minimum(durations, DURATIONS[-1])] + _NEAREST_VELOCITY[velocities]
 
 
-def left_index(bars: np.ndarray) -> np.ndarray:
+def left_index(bars: np.ndarray | int) -> np.ndarray:
     """Return the index into LEFT of a number of bars, rounded up; more than 132 count as 132."""
-    return np.searchsorted(LEFT, np.minimum(bars, LEFT[-1]))
+    return _LEFT_INDEX[np.minimum(bars, LEFT[-1])]
 
 
-def metre_ids(grid: GridPiece) -> np.ndarray:
+def metre_ids(grid: GridPiece) -> list[int]:
     """Return the index into METRES of each bar. A bar cut short, or a rare metre, takes a metre of the same length."""
-    bars = (grid.bar_lengths().astype(np.int64) << 32) + (grid.bars[:, 1] << 16) + grid.bars[:, 2]
-    if (bars == bars[0]).all():
-        kinds, kind = bars[:1], np.zeros(len(bars), np.int64)
-    else:
-        kinds, kind = np.unique(bars, return_inverse=True)
-    return np.array([_metre_id(bar >> 32, bar >> 16 & 0xffff, bar & 0xffff) for bar in kinds.tolist()])[kind]
+    _, numerators, denominators = grid.bars.T.tolist()
+    return [_metre_id(*bar) for bar in zip(grid.bar_lengths().tolist(), numerators, denominators, strict=True)]
 
 
+@functools.lru_cache(1024)
 def _metre_id(length: int, numerator: int, denominator: int) -> int:
     exact = METRES.index((numerator, denominator)) if (numerator, denominator) in METRES else -1
     if exact < 0 or METRE_STEPS[exact] != length:
@@ -261,23 +264,26 @@ def _one_part_a_class(notes: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
         programs.setdefault(program // 8, program)
     if len(programs) == len(used):
         return notes, programs
-    notes = notes.copy()
-    notes[:, PROGRAM] = np.array([programs.get(family, 0) for family in range(17)])[notes[:, PROGRAM] // 8]
-    return tidy(notes.astype(np.int64)), programs
+    notes = notes.astype(np.int64)
+    notes[:, PROGRAM] = np.array([programs.get(family, 0) for family in range(len(CLASSES))])[notes[:, PROGRAM] >> 3]
+    return tidy(notes), programs
 
 
 def _fit(notes: np.ndarray, grid: GridPiece) -> tuple[np.ndarray, np.ndarray]:
-    """Return durations that are in the table and keep within the piece, and the bars up to the last that then sounds."""
+    """Return the index into DURATIONS of each note, so that it keeps within the piece, and the bars up to the last that
+    then sounds."""
     bars, end = grid.bars, grid.end
-    nearest = _NEAREST_DURATION[np.minimum(notes[:, DURATION], DURATIONS[-1])]
+    lengths = _NEAREST_DURATION[np.minimum(notes[:, DURATION], DURATIONS[-1])]
     while True:
-        durations = DURATIONS[np.minimum(nearest, _LONGEST_WITHIN[np.minimum(end - notes[:, START], DURATIONS[-1])])]
-        if (notes[:, START] + np.minimum(durations, notes[:, DURATION])).max() > bars[-1, 0]:
-            return durations, bars
+        late = notes[:, START].searchsorted(bars[-1, 0] - DURATIONS[-1])  # what starts before ends before the last bar
+        start, last = notes[late:, START], lengths[late:]
+        np.minimum(last, _LONGEST_WITHIN[np.minimum(end - start, DURATIONS[-1])], out=last)
+        if (start + np.minimum(DURATIONS[last], notes[late:, DURATION])).max(initial=0) > bars[-1, 0]:
+            return lengths, bars
         heard = notes.astype(np.int64)  # a bar held by the tail of a note alone may be lost as that gets shorter
-        heard[:, DURATION] = durations
+        heard[:, DURATION] = DURATIONS[lengths]
         heard = tidy(heard)
         count = int(np.searchsorted(bars[:, 0], (heard[:, START] + heard[:, DURATION]).max()))
         if count == len(bars):
-            return durations, bars
+            return lengths, bars
         bars, end = bars[:count], int(bars[count, 0])

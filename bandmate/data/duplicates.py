@@ -9,15 +9,17 @@ is enough.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 
-from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, VELOCITY
+from bandmate.music.grid import PITCH, PROGRAM, START, VELOCITY
 from bandmate.piece import DRUMS
 
 STEPS = 96  # a quarter, for exact copies
 KEPT = 48  # hashes of a line
 NONE = np.uint32(2**32 - 1)  # fills the sketches of shorter lines
-INTERVALS = 9  # of a shingle: ten notes in a row; _runs is written for nine
+INTERVALS = 9  # of a shingle: ten notes in a row; _runs and _turns are written for nine
 LEAST_TURNS = 3  # of a shingle, places where the pattern changes: scales, trills and repeated notes are everyone's
 LEAST_SHINGLES = 10  # a line with fewer is compared as a whole, and only equals itself
 LEAST_VARIETY = 0.12  # different shingles a note: a pattern that only repeats has fewer
@@ -34,6 +36,7 @@ AT_ONCE = 50_000  # pairs of lines compared at a time
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # products wrap around, as they should
 _POWERS = np.full(5, _MIXER) ** np.arange(5, dtype=np.uint64)
 _LOW, _HALF = np.uint64(2**32 - 1), np.uint64(32)
+_PLACES = np.arange(KEPT)  # in the sketch of a line
 
 
 def signatures(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
@@ -41,56 +44,67 @@ def signatures(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) ->
 
     ``notes`` is a note table (N, 5), ``tracks`` says in which track each note stands.
     """
-    pitches, line = _lines(notes, tracks, ticks_per_quarter)
+    pitches, bounds = _lines(notes, tracks, ticks_per_quarter)
     if len(pitches) <= INTERVALS:
         return np.zeros((0, KEPT), np.uint32)
     intervals = pitches[1:] - pitches[:-1]
-    runs, inside, line = _runs(intervals), line[INTERVALS:] == line[:-INTERVALS], line[:-INTERVALS]
+    runs = _runs(intervals)
+    inside = np.ones(len(runs), bool)
+    for bound in bounds[1:-1].tolist():  # no run goes over from one line into the next
+        inside[max(bound - INTERVALS, 0):bound] = False
     told = (inside & (_turns(intervals) >= LEAST_TURNS)).nonzero()[0]
-    shingles = np.sort((_mix(runs[told]) >> _HALF) + (line[told].view(np.uint64) << _HALF))
-    shingles = shingles[_changes(shingles)[:-1]]
-    lengths = np.bincount(line[inside], minlength=int(line[-1]) + 1)
-    counts = np.bincount((shingles >> _HALF).view(np.int64), minlength=len(lengths))
-    varied = (counts >= np.maximum(LEAST_SHINGLES, LEAST_VARIETY * lengths)).nonzero()[0]
+    shingles = _mix(runs[told])
+    shingles >>= _HALF
+    lines = np.arange(len(bounds), dtype=np.uint64) << _HALF
+    shingles += lines[:-1].repeat(np.diff(told.searchsorted(bounds)))
+    shingles.sort()
+    shingles = shingles[_changes(shingles)[:-1].nonzero()[0]]
+    first = shingles.searchsorted(lines)
+    counts = first[1:] - first[:-1]
+    varied = (counts >= np.maximum(LEAST_SHINGLES, LEAST_VARIETY * (np.diff(bounds) - INTERVALS))).nonzero()[0]
     if not len(varied):
         return _whole(runs[inside])
-    first = counts.cumsum() - counts
-    table = np.full((min(len(varied), MOST_LINES), KEPT), NONE)
-    for row, number in zip(table, varied[np.argsort(-counts[varied], kind="stable")].tolist(), strict=False):
-        kept = min(int(counts[number]), KEPT)
-        row[:kept] = shingles[first[number]:first[number] + kept] & _LOW
-    return table
+    richest = varied[np.argsort(-counts[varied], kind="stable")[:MOST_LINES], None]
+    table = shingles.take(first[richest] + _PLACES, mode="clip").astype(np.uint32)
+    return np.where(counts[richest] > _PLACES, table, NONE)
 
 
 def fingerprint(notes: np.ndarray, ticks_per_quarter: int) -> str:
     """Return 32 hex digits that only the very same notes share, in whatever order, tracks and file they stand."""
-    times = notes.T[:PITCH] * STEPS
+    start, sound = times = notes.T[:PITCH] * STEPS
     times //= max(ticks_per_quarter, 1)
-    sound = (notes[:, PITCH] << 16) + (notes[:, VELOCITY] << 8) + notes[:, PROGRAM]
-    mixed = _mix(_mix(times[START].view(np.uint64)) + ((times[DURATION] << 24) + sound).view(np.uint64))
+    for column in (PITCH, VELOCITY, PROGRAM):  # after the duration
+        sound <<= 8
+        sound += notes[:, column]
+    mixed = _mix(_mix(start.view(np.uint64)) + sound.view(np.uint64))
     return f"{int(mixed.sum()):016x}{int(np.bitwise_xor.reduce(mixed * _MIXER)):016x}"
 
 
 def _lines(notes: np.ndarray, tracks: np.ndarray, ticks_per_quarter: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pitches of all lines one after another, and the number of the line that each belongs to.
+    """Return the pitches of all lines one after another, int8, and the bounds of the lines.
 
-    Line 0 is the top of the whole, 1 its bottom if that is another line, 2 and more the tops of the tracks.
+    First comes the top of the whole, then its bottom if that is another line, then the tops of the tracks.
     """
     step = max(ticks_per_quarter // 8, 1)  # what starts within a 32nd is together; top note first
-    keys = ((notes[:, START] + step // 2) // step << 7) + (127 - notes[:, PITCH])
+    keys = notes[:, START] + step // 2
+    keys //= step
+    keys <<= 7
+    keys += 127 - notes[:, PITCH]
     pitched = notes[:, PROGRAM] != DRUMS
-    if pitched.any() and not pitched.all():  # drums are compared only where there is nothing else
+    if 0 < np.count_nonzero(pitched) < len(keys):  # drums are compared only where there is nothing else
         keys, tracks = keys[pitched], tracks[pitched]
     whole = np.sort(keys)
     new = _changes(whole >> 7)
-    lines = [whole[new[:-1]]]
+    lines = [whole[new[:-1].nonzero()[0]]]
     if len(lines[0]) < len(whole):
-        lines.append(whole[new[1:]] + (1 << 40))
+        lines.append(whole[new[1:].nonzero()[0]])
+    bounds = [0, *accumulate(map(len, lines))]
     if len(tracks) and tracks[0] != tracks[-1]:
-        keys = np.sort(keys + (tracks + 2 << 40))
-        lines.append(keys[_changes(keys >> 7)[:-1]])
-    together = np.concatenate(lines)
-    return 127 - (together & 127), together >> 40
+        keys += tracks << 40
+        keys.sort()
+        lines.append(keys[_changes(keys >> 7)[:-1].nonzero()[0]])
+        bounds += (bounds[-1] + lines[-1].searchsorted(np.arange(1, tracks[-1] + 2) << 40)).tolist()
+    return 127 - (np.concatenate(lines, dtype=np.int8, casting="unsafe") & 127), np.array(bounds)
 
 
 def _changes(numbers: np.ndarray) -> np.ndarray:
@@ -102,18 +116,23 @@ def _changes(numbers: np.ndarray) -> np.ndarray:
 
 def _runs(intervals: np.ndarray) -> np.ndarray:
     """Return the hashed run of INTERVALS that begins at each of some intervals: uint64 (intervals - INTERVALS + 1,)."""
-    intervals = intervals.view(np.uint64)
-    twos = intervals[:-1] * _MIXER + intervals[1:]
-    fours = twos[:-2] * _POWERS[2] + twos[2:]
-    return (fours[:-5] * _POWERS[4] + fours[4:-1]) * _MIXER + intervals[8:]
+    numbers = intervals.astype(np.int64).view(np.uint64)
+    twos = numbers[:-1] * _MIXER
+    twos += numbers[1:]
+    fours = twos[:-2] * _POWERS[2]
+    fours += twos[2:]
+    runs = fours[:-5] * _POWERS[4]
+    runs += fours[4:-1]
+    runs *= _MIXER
+    runs += numbers[8:]
+    return runs
 
 
 def _turns(intervals: np.ndarray) -> np.ndarray:
     """Count in the run that begins at each interval those that repeat neither of the two before them."""
-    changed = intervals[1:] != intervals[:-1]
-    so_far = np.zeros(len(intervals) - 1, np.int16)  # a difference of two counts is right even where they overflow
-    (changed[1:] & (intervals[2:] != intervals[:-2])).cumsum(dtype=np.int16, out=so_far[1:])
-    return so_far[INTERVALS - 2:] - so_far[:len(so_far) - INTERVALS + 2]
+    turns = ((intervals[2:] != intervals[1:-1]) & (intervals[2:] != intervals[:-2])).view(np.int8)
+    twos = turns[:-1] + turns[1:]
+    return twos[:-5] + twos[2:-3] + twos[4:-1] + turns[6:]
 
 
 def _whole(runs: np.ndarray) -> np.ndarray:

@@ -8,9 +8,11 @@ or style/composer/title; a great many folders side by side are taken for compose
 from __future__ import annotations
 
 import csv
+import functools
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from bandmate.data import licences
 from bandmate.data.sources import BACH, CATALOGUE, Entry
@@ -27,8 +29,7 @@ _BACH = Labels(composer="Bach, Johann Sebastian", style="classical", era="baroqu
                licence="PD music; encoding M. Greentree, distributed in music21 by permission")
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What is known about one file before it is read."""
 
     labels: Labels
@@ -152,19 +153,26 @@ def read_catalogue(path: Path) -> dict[str, Known]:
     """Read a catalogue; return what it knows by path. Raises UserError if it has no column `path`."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if "path" not in (rows.fieldnames or ()):
+            lines = csv.reader(file)
+            names = next(lines, [])
+            if "path" not in names:
                 raise UserError(f"the catalogue '{path}' has no column 'path'; its first line must name the columns; add it")
-            return {row["path"]: _known(row) for row in rows if row["path"]}
+            rows = (dict(zip(names, line, strict=False)) for line in lines)  # csv.DictReader does this, but slowly
+            return {row["path"]: _known(row) for row in rows if row.get("path")}
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise UserError(f"the catalogue '{path}' cannot be read ({error}); save it as comma-separated UTF-8 text") from None
 
 
+@functools.lru_cache(1024)
+def _licence(text: str) -> str:
+    return licences.tidy(text)
+
+
 def _known(row: dict[str, str]) -> Known:
     def get(name: str) -> str:
-        return (row.get(name) or "").strip()
+        return row.get(name, "").strip()
 
     labels = Labels(title=get("title"), composer=get("composer_id") or get("composer"), style=get("genre").lower(),
-                    era=get("era").lower(), source=get("source"), licence=licences.tidy(get("licence")))
+                    era=get("era").lower(), source=get("source"), licence=_licence(get("licence")))
     notes = get("notes")
     return Known(labels, get("jsb_overlap") in _HELD_OUT, int(notes) if notes.isdigit() else 0)

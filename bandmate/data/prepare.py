@@ -18,6 +18,7 @@ from bandmate.data import arrays, sources, words
 from bandmate.data.labels import Librarian
 from bandmate.data.shards import Job
 from bandmate.data.workers import Crew, Files, cores
+from bandmate.music import lpd
 from bandmate.music.clean import Filters
 from bandmate.music.files import MIDI_SUFFIXES, cannot_write, whole_file
 from bandmate.settings import UserError
@@ -137,7 +138,7 @@ def _shards(named: list[str], listing: _Listing, largest: int) -> Iterator[Files
     weight, size = 0, 0
     for entry in sources.walk(named, content=True, largest=largest, shelf=listing.shelf):
         files.append((entry, listing.librarian.know(entry)))
-        weight += 1 if entry.path.lower().endswith(MIDI_SUFFIXES) else SCORE_WEIGHT
+        weight += 1 if entry.path.lower().endswith((*MIDI_SUFFIXES, lpd.SUFFIX)) else SCORE_WEIGHT
         size += min(entry.size, largest)
         if weight >= SHARD_FILES or size >= SHARD_BYTES:
             yield files

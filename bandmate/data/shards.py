@@ -85,7 +85,7 @@ def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashi
             lines.append(signatures)
             pieces.append({"path": piece, "rows": len(rows), "notes": int(job.codec.notes_in(rows).sum()),
                            "lines": len(signatures), "fingerprint": fingerprint,
-                           "held_out": known.held_out, "labels": labels.model_dump()})
+                           "held_out": known.held_out, "labels": vars(labels)})
     fields = len(job.codec.fields)
     with whole_file(job.folder / f"{number:06}.ids.npy") as path:
         np.save(path, np.concatenate([np.zeros((0, fields), np.int16), *ids]))

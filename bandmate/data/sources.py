@@ -13,8 +13,8 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from bandmate.music.files import SUFFIXES
 from bandmate.settings import UserError
@@ -25,12 +25,12 @@ BACH = "bach"
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 CATALOGUE = "catalogue.csv"
 SHELF_BYTES = 2**28
+TAR_BYTES = 2048  # read of an archive at a time: tarfile moves what it has unpacked of them with every file
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, NotImplementedError,
             RuntimeError, ValueError)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One file of a source.
 
     ``path`` names it for people ("songs.zip/folk/a.mid"); ``inside`` is its path below ``home``, the folder that holds
@@ -181,14 +181,40 @@ def _members(path: Path, content: bool, largest: int, shelf: Shelf | None) -> It
 
 
 def _tar(path: Path, content: bool, largest: int) -> Iterator[Member]:
-    with tarfile.open(path, "r|*") as archive:
+    with tarfile.open(path, "r|*", bufsize=TAR_BYTES, tarinfo=_PlainInfo) as archive:
         for member in archive:
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header it has seen
             if not member.isfile():
                 continue
             wanted = content and member.size <= largest and member.name.lower().endswith(SUFFIXES)
-            handle = archive.extractfile(member) if wanted else None
-            yield member.name, member.size, handle.read() if handle else None, ""
+            yield member.name, member.size, _data(archive, member) if wanted else None, ""
+
+
+class _PlainInfo(tarfile.TarInfo):
+    """A header in a tar archive. Of a plain file only name and size are read: tarfile takes its time over the rest."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        size, stated = (buf[at:at + length].strip(b" \0") for at, length in ((124, 12), (148, 8)))
+        octal = size and stated and not (size + stated).strip(b"01234567")
+        plain = octal and len(buf) == tarfile.BLOCKSIZE and buf[156:157] == tarfile.REGTYPE
+        if not plain or int(stated, 8) != sum(buf) - sum(buf[148:156]) + 8 * ord(" "):
+            return super().frombuf(buf, encoding, errors)
+        names = (buf[at:at + length].split(b"\0", 1)[0].decode(encoding, errors) for at, length in ((345, 155), (0, 100)))
+        member = cls("/".join(filter(None, names)))
+        member.size = int(size, 8)
+        return member
+
+
+def _data(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
+    """Return the bytes of the member whose header was just read: they come next, if they do not have holes."""
+    if member.issparse() or archive.fileobj is None:
+        handle = archive.extractfile(member)
+        return handle.read() if handle else None
+    data = archive.fileobj.read(member.size)
+    if len(data) < member.size:
+        raise tarfile.ReadError("unexpected end of data")
+    return data
 
 
 def _zip(path: Path, content: bool, largest: int) -> Iterator[Member]:

@@ -1,7 +1,8 @@
 """Music files: read any of them as a piece, write a piece as MIDI.
 
-MIDI (types 0, 1, 2, karaoke, RIFF-wrapped) goes through symusic; MusicXML, ABC and kern through music21. The MIDI file
-format is that of the Standard MIDI Files 1.0 specification (MIDI Manufacturers Association, 1996).
+MIDI (types 0, 1, 2, karaoke, RIFF-wrapped) goes through symusic; MusicXML, ABC and kern through music21; the piano rolls of
+LPD (.npz) through ``lpd``. The MIDI file format is that of the Standard MIDI Files 1.0 specification (MIDI Manufacturers
+Association, 1996).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import symusic
 
+from bandmate.music import lpd
 from bandmate.music.grid import DURATION, PITCH, PROGRAM, START, mean_tempo, note_table, to_grid
 from bandmate.music.instruments import program_name
 from bandmate.music.theory import find_key, key_name
@@ -26,7 +28,7 @@ from bandmate.settings import UserError
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf", ".rmi")
 SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".abc", ".krn")
-SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
+SUFFIXES = (*MIDI_SUFFIXES, *SCORE_SUFFIXES, lpd.SUFFIX)
 """Endings of the files that can be read, in lower case."""
 
 HEADER_BYTES = 14  # "MThd", its length, then format, tracks and division
@@ -72,6 +74,8 @@ def read_bytes(data: bytes, name: str) -> tuple[Piece, Labels]:
     if name.lower().endswith(SCORE_SUFFIXES):
         from bandmate.music.scores import read_score  # music21 takes seconds to import
         return read_score(data, Path(name).suffix.lower())
+    if name.lower().endswith(lpd.SUFFIX):
+        return lpd.read_lpd(data), Labels()
     raise UserError(f"this is not a music file; known endings are {' '.join(SUFFIXES)}")
 
 
@@ -87,7 +91,7 @@ def read_midi(data: bytes) -> Piece:
         division = (256 - (division >> 8)) * (division & 0xFF) // 2  # at 120 quarters a minute a quarter lasts half a second
     if not division:
         raise UserError("the MIDI file is damaged: its quarter note has no ticks; export it again")
-    chunks = _chunks(data[CHUNK_BYTES + int.from_bytes(data[4:CHUNK_BYTES], "big"):], tracks)
+    chunks = _chunks(data, CHUNK_BYTES + int.from_bytes(data[4:CHUNK_BYTES], "big"), tracks)
     try:
         if kind == 2:
             piece = _one_after_another([_parse([chunk], 0, division) for chunk in chunks], division)
@@ -102,21 +106,22 @@ def read_midi(data: bytes) -> Piece:
 
 def _parse(chunks: list[bytes], kind: int, division: int) -> Piece:
     header = b"MThd" + struct.pack(">IHHH", HEADER_BYTES - 8, kind, len(chunks), division)
-    return symusic.Score.from_midi(header + b"".join(chunks) + _MARGIN, sanitize_data=True)
+    return symusic.Score.from_midi(b"".join((header, *chunks, _MARGIN)), sanitize_data=True)
 
 
-def _chunks(data: bytes, tracks: int) -> list[bytes]:
-    """Cut out the tracks that follow a header, each with its true length: symusic reads as far as a length says."""
+def _chunks(data: bytes, at: int, tracks: int) -> list[bytes]:
+    """Cut out the tracks from ``at`` on, each with its true length: symusic reads as far as a length says."""
     chunks: list[bytes] = []
-    at = 0
     while at + CHUNK_BYTES <= len(data) and len(chunks) < tracks:
         kind, length = data[at:at + 4], int.from_bytes(data[at + 4:at + CHUNK_BYTES], "big")
-        body = data[at + CHUNK_BYTES:at + CHUNK_BYTES + length]
-        if len(body) < length and not body.endswith(_END_OF_TRACK):
+        end = at + CHUNK_BYTES + length
+        if end > len(data) and not data.endswith(_END_OF_TRACK, at + CHUNK_BYTES):
             raise UserError("the MIDI file is damaged: it is cut off in the middle of a track; copy or export it again")
         if kind == b"MTrk":
-            chunks.append(kind + len(body).to_bytes(4, "big") + body)
-        at += CHUNK_BYTES + length
+            chunk = data[at:end]
+            whole = len(chunk) == CHUNK_BYTES + length
+            chunks.append(chunk if whole else kind + (len(chunk) - CHUNK_BYTES).to_bytes(4, "big") + chunk[CHUNK_BYTES:])
+        at = end
     return chunks
 
 

@@ -21,6 +21,7 @@ DEFAULT_TEMPO = 120.0  # quarters a minute: what a MIDI file without a tempo mea
 DEFAULT_METRE = (4, 4)  # what a MIDI file without a time signature means
 MICROSECONDS_A_MINUTE = 60_000_000
 MAX_BARS = 10_000  # a score longer than this is damaged
+PITCH_BITS, VOICE_BITS, MOMENT_BITS = 7, 15, 40  # of a pitch; of a voice, a program and a pitch; of a step of a piece
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def note_table(piece: Piece) -> np.ndarray:
 
 def track_numbers(piece: Piece) -> np.ndarray:
     """Return the number of the track that each note of the note table stands in: int64 (N,)."""
-    return np.arange(len(piece.tracks)).repeat([len(track.notes) for track in piece.tracks])
+    return np.arange(len(piece.tracks)).repeat([track.note_num() for track in piece.tracks])
 
 
 def tidy(notes: np.ndarray) -> np.ndarray:
@@ -67,40 +68,32 @@ def tidy(notes: np.ndarray) -> np.ndarray:
     Of two equal notes that start together the longer stays; a note that still sounds when it is struck again
     ends there, as on a real instrument.
     """
-    start, duration, pitch, velocity, program = notes.T
     if not len(notes):
         return notes.astype(np.int32).reshape(0, 5)
-    keys = (start.astype(np.int64) << 22) + ((program << 14) + (pitch << 7) + velocity)
-    order = keys.argsort()
-    sorted_ = keys[order]
-    place = sorted_ >> 7
-    again = place[1:] == place[:-1]
-    if again.any():
-        order = _longest(order, place, again, duration)
-        sorted_ = keys[order]
-        place = sorted_ >> 7
-    voice = (place & 0x7fff).astype(np.int16)
+    start, duration, pitch, velocity, program = notes.T
+    bits = len(notes).bit_length()  # of a number of a note; numbers and places are sorted as one, which is quick
+    keys = np.left_shift(start, VOICE_BITS, dtype=np.int64)
+    keys += (program << PITCH_BITS) + pitch
+    keys <<= bits
+    keys += np.arange(len(notes))
+    keys.sort()
+    order, place = keys & ((1 << bits) - 1), keys >> bits
+    held = duration[order]
+    while len(again := (place[1:] == place[:-1]).nonzero()[0]):  # of two neighbours the longer stays, or else the first
+        stays = np.ones(len(order), bool)
+        stays[again + (held[again] >= held[again + 1])] = False
+        order, place, held = order[stays], place[stays], held[stays]
+    start, voice = place >> VOICE_BITS, place & ((1 << VOICE_BITS) - 1)
+    moments = (voice << MOMENT_BITS) + start  # another voice is far away
+    voice = voice.astype(np.int16)
     by_voice = voice.argsort(kind="stable")
-    voice, start, ends = voice[by_voice], (place >> 15)[by_voice], duration[order[by_voice]]
-    gap = np.where(voice[1:] == voice[:-1], start[1:] - start[:-1], np.iinfo(np.int32).max)
-    np.minimum(ends[:-1], gap, out=ends[:-1])
+    moments, sounding = moments[by_voice], held[by_voice]
+    np.minimum(sounding[:-1], moments[1:] - moments[:-1], out=sounding[:-1], casting="unsafe")
+    held[by_voice] = sounding
     tidied = np.empty((5, len(order)), np.int32)
-    tidied[DURATION, by_voice] = ends
-    np.right_shift(sorted_, 22, out=tidied[START], casting="unsafe")
-    for column, shift, mask in ((PITCH, 7, 127), (VELOCITY, 0, 127), (PROGRAM, 14, 255)):
-        np.bitwise_and(sorted_ >> shift, mask, out=tidied[column], casting="unsafe")
+    for column, values in enumerate((start, held, voice & 127, velocity[order], voice >> PITCH_BITS)):
+        tidied[column] = values
     return tidied.T
-
-
-def _longest(order: np.ndarray, place: np.ndarray, again: np.ndarray, duration: np.ndarray) -> np.ndarray:
-    """Keep of the notes in one place the longest, of equally long ones the first; ``again`` tells which follow their like."""
-    first, among_twins = np.ones(len(order), bool), np.zeros(len(order), bool)
-    np.logical_not(again, out=first[1:])
-    among_twins[1:] = again
-    among_twins[:-1] |= again
-    twins = order[among_twins]
-    order[among_twins] = twins[np.lexsort((twins, -duration[twins], place[among_twins]))]
-    return order[first]
 
 
 def to_grid(piece: Piece, steps_per_quarter: int, table: np.ndarray | None = None) -> GridPiece:
@@ -117,13 +110,12 @@ def to_grid(piece: Piece, steps_per_quarter: int, table: np.ndarray | None = Non
     times += ticks
     times //= 2 * ticks
     columns[DURATION] -= columns[START]
-    for column, least in ((DURATION, 1), (VELOCITY, 1)):
-        np.maximum(columns[column], least, out=columns[column])
-    np.minimum(columns[VELOCITY], 127, out=columns[VELOCITY])
-    notes = columns.T
-    if len(notes) and notes[:, START].min() < 0:
-        notes = notes[notes[:, START] >= 0]
-    notes = tidy(notes)
+    np.maximum(columns[DURATION], 1, out=columns[DURATION])
+    notes = tidy(columns.T)
+    velocity = notes[:, VELOCITY]
+    np.minimum(np.maximum(velocity, 1, out=velocity), 127, out=velocity)
+    if len(notes) and notes[0, START] < 0:
+        notes = notes[notes[:, START].searchsorted(0):]
     last = int((notes[:, START] + notes[:, DURATION]).max(initial=1))
     bars, end = lay_bars(piece, steps_per_quarter, last)
     if len(notes):
@@ -141,10 +133,10 @@ def lay_bars(piece: Piece, steps_per_quarter: int, last: int) -> tuple[np.ndarra
     ticks = piece.ticks_per_quarter
     changes: dict[int, tuple[int, int]] = {}
     for mark in piece.time_signatures:
+        numerator, denominator = mark.numerator, mark.denominator
         at = (mark.time * 2 * steps_per_quarter + ticks) // (2 * ticks)
-        length = mark.numerator * 4 * steps_per_quarter
-        if mark.numerator > 0 and mark.denominator > 0 and length % mark.denominator == 0 and at < last:
-            changes[max(at, 0)] = (mark.numerator, mark.denominator)
+        if numerator > 0 and denominator > 0 and numerator * 4 * steps_per_quarter % denominator == 0 and at < last:
+            changes[max(at, 0)] = (numerator, denominator)
     if 0 not in changes:
         changes[0] = DEFAULT_METRE
     starts = sorted(changes)

@@ -146,3 +146,24 @@ def test_sources_that_cannot_be(tmp_path):
             check([str(source)])
     with pytest.raises(UserError, match="no source was named"):
         check([])
+
+
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_every_kind_of_header_in_a_tar_archive_is_read(tmp_path: Path, kind: int):
+    files = {"short.mid": b"one", "long/" * 20 + "folk.mid": b"two", "été.mid": b"three", "empty.mid": b""}
+    path = tmp_path / "songs.tar"
+    with tarfile.open(path, "w", format=kind) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    assert {entry.inside: entry.read() for entry in walk([str(path)])} == files
+
+
+def test_a_tar_archive_that_is_cut_off_or_has_a_damaged_header_says_so(tmp_path: Path):
+    path = tarred(tmp_path / "songs.tar")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:tarfile.BLOCKSIZE + 1])
+    assert [entry.trouble for entry in walk([str(path)])] == ["damaged archive: unexpected end of data"]
+    path.write_bytes(b"x" + whole[1:])
+    assert all(entry.trouble.startswith("damaged archive:") for entry in walk([str(path)]))
