@@ -29,7 +29,8 @@ from bandmate.settings import UserError
 COMMANDS = ("generate", "continue", "complete", "infill", "accompany", "vary", "humanize", "quantize", "render", "sheet",
             "info", "tokens", "search",
             "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience",
-            "benchmark jsb", "benchmark frames", "benchmark style", "recognise train", "recognise file", "rhythm euclid",
+            "benchmark jsb", "benchmark frames", "benchmark style", "benchmark failings", "benchmark collapse",
+            "benchmark latents", "recognise train", "recognise file", "rhythm euclid",
             "rhythm named", "rhythm random", "vocabulary", "studio", "evaluate", "compare", "copies", "leaks")
 
 

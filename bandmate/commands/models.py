@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bandmate.commands.collapse import collapse
+from bandmate.commands.failings import failings
 from bandmate.commands.flags import make_app
 from bandmate.commands.frames import frames
 from bandmate.commands.jsb import jsb
+from bandmate.commands.latents import latents
 from bandmate.commands.recognise import style
 from bandmate.commands.screen import progress_bar
 from bandmate.music.request import Request
@@ -68,9 +71,8 @@ def export(model: str, folder: Path) -> None:
 
 
 benchmark = make_app("benchmark", group="Models", help="Measure bandmate on this machine.")
-benchmark.command(jsb)
-benchmark.command(frames)
-benchmark.command(style)
+for function in (jsb, frames, style, failings, collapse, latents):
+    benchmark.command(function)
 
 
 @benchmark.command

@@ -2,15 +2,20 @@
 
 import sys
 
+from bandmate.families.band_rnn import BandRnn
 from bandmate.families.bands import Bands
 from bandmate.families.chorales import Chorales
 from bandmate.families.chords import Chords
 from bandmate.families.frames import FramesModel
+from bandmate.families.gan import Gan
 from bandmate.families.gpt import Gpt
 from bandmate.families.gru import Gru
+from bandmate.families.harmony_cnn import HarmonyCnn
 from bandmate.families.lstm import Lstm
 from bandmate.families.markov import Markov
+from bandmate.families.melody_vae import MelodyVae
 from bandmate.families.rhythm_net import RhythmNet
+from bandmate.families.vae import Vae
 from bandmate.model import Model
 
 FAMILIES: dict[str, type[Model]] = {
@@ -18,6 +23,11 @@ FAMILIES: dict[str, type[Model]] = {
     "markov": Markov,
     "chorales": Chorales,
     "frames": FramesModel,
+    "band_rnn": BandRnn,
+    "vae": Vae,
+    "melody_vae": MelodyVae,
+    "gan": Gan,
+    "harmony_cnn": HarmonyCnn,
     "chords": Chords,
     "lstm": Lstm,
     "gru": Gru,
