@@ -38,6 +38,7 @@ def fresh(family: str, prepared: Prepared, training: Training, size: str, config
     model = kind(kind.Config(**{**chosen.config, **config}), codec)
     _check_length(model, training)
     model.optimizers(training.lr)  # a family that learns nothing says so
+    model.meet(prepared.by(training.composer))
     return model, training
 
 
@@ -65,6 +66,7 @@ def learnt(family: str, prepared: Prepared, training: Training, start_from: str 
         defaults["length"] = min(defaults.get("length", Training().length), context)
     training = _complete(training, defaults)
     _check_length(model, training)
+    model.meet(prepared.by(training.composer))
     return model, training
 
 
@@ -93,7 +95,7 @@ def choices(family: str, prepared: Prepared, model: Model, training: Training, s
     return {"family": family, "size": size, "config": model.config.model_dump(mode="json"), "codec": model.codec.name,
             "codec_config": model.codec.config.model_dump(mode="json"), "data": str(prepared.folder),
             "data_hash": prepared.manifest.get("data_hash", ""), "sources": sources, "share_alike": ", ".join(alike),
-            "seed": training.seed, "started_from": started, "training": training.model_dump(mode="json"),
+            "seed": training.seed, "started_from": started, "note": model.note, "training": training.model_dump(mode="json"),
             "versions": {"python": platform.python_version(),
                          **{name: importlib.metadata.version(name) for name in ("bandmate", "torch", "lightning")}}}
 

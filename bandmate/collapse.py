@@ -31,8 +31,8 @@ def collapse(ways: Sequence[Way], data: Prepared, samples: int = 100, bars: int 
              progress: Progress = lambda what, share: None) -> list[Row]:
     """Return a row of measures for each composer, then one of people.
 
-    Each writes so many pieces of so many ``bars``, from different seeds; or, all from one seed, after the first ``given`` bars
-    of different held-out blocks. Of each the last 32 steps count. People are held-out blocks. Raises UserError for data of
+    Each writes so many pieces of so many ``bars``, from different seeds, and after the first ``given`` bars, if any, of
+    different held-out blocks. Of each the last 32 steps count. People are held-out blocks. Raises UserError for data of
     another codec than `roll`, or for too few held-out blocks.
     """
     codec = data.codec()
@@ -47,7 +47,8 @@ def collapse(ways: Sequence[Way], data: Prepared, samples: int = 100, bars: int 
         pieces: list[Piece] = []
         while len(pieces) < samples:
             if openings:
-                pieces += way.model.generate(wish.replace(task="continue", at=given), openings[len(pieces)])
+                number = len(pieces)
+                pieces += way.model.generate(wish.replace(task="continue", at=given, seed=seed + number), openings[number])
             else:
                 pieces += way.model.generate(wish.replace(variants=min(MOST, samples - len(pieces)), seed=seed + len(pieces)))
             progress(way.text, len(pieces) / samples)

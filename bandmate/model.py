@@ -77,6 +77,9 @@ class Model(nn.Module, ABC):
     SIZES: ClassVar[dict[str, Size]]
     """The dial: tiny, small, medium, large, and faithful settings by name."""
 
+    note: str = ""
+    """What the data card of its weights says beside."""
+
     def __init__(self, config: Settings, codec: codecs.Codec) -> None:
         super().__init__()
         self.config = config
@@ -119,6 +122,9 @@ class Model(nn.Module, ABC):
         for optimizer in optimizers:
             optimizer.step()
         return losses
+
+    def meet(self, prepared: Any) -> None:
+        """Take out of the prepared music what is kept beside the weights, before anything is learnt."""
 
     def start_from(self, other: Model) -> None:
         """Take the weights of another model of the same family and Config."""

@@ -68,7 +68,7 @@ def test_one_and_the_same_piece_is_told_from_many(data, model):
     assert people["empty, %"] == "0 100 0 100 100"
 
 
-def test_openings_are_gone_on_from_with_one_seed(data, model):
+def test_openings_are_gone_on_from(data, model):
     [row, _] = collapse([Way.parse(f"{model}:temperature=0,change=0")], Prepared(data), samples=2, bars=8, given=4)
     assert row["pairwise distance"] > 0
 

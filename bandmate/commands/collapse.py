@@ -30,10 +30,9 @@ def collapse(*models: str, data: Path, samples: int = 100, bars: int = 4, given:
     bars:
         Bars of each piece.
     given:
-        Bars of held-out music, up to four, to go on from; then all draw by one seed, and only the beginnings differ. 0 writes
-        from nothing, each piece by a seed of its own.
+        Bars of held-out music, up to four, to go on from, another opening for each piece; 0 writes from nothing.
     seed:
-        Draws the music, and chooses people's.
+        Draws the music, each piece by a seed of its own, and chooses people's.
     """
     from bandmate.collapse import collapse as lay_side_by_side
     from bandmate.data.windows import Prepared

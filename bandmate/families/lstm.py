@@ -38,6 +38,8 @@ class Lstm(Recurrent):
         "large": Size(config={"width": 1024, "layers": 3, "embedding": 512}, training={**PRACTICE, "length": 512, "lr": 1e-3}),
         "names": Size(config={**SMALL, "dropout": 0.4}, codec="names", training=EVENTS),
         "intervals": Size(config={**SMALL, "dropout": 0.4}, codec="intervals", training=EVENTS),
+        **{name: Size(config={**SMALL, "dropout": 0.2}, codec=name, training={**EVENTS, "lr": 4e-3})
+           for name in ("chordwise", "ngrams", "bpe", "remi", "tsd", "midilike")},
         "skuli": Size(config={"width": 512, "layers": 3, "dense": 256, "dropout": 0.3, "tied": False, "numbers": True,
                               "optimizer": "rmsprop", "context": WINDOW},
                       codec="names", training={"batch": 64, "length": WINDOW + 1, "lr": 1e-3, "steps": 10_000, "transpose": 0}),

@@ -110,8 +110,6 @@ class Vae(Model):
     config: VaeConfig
     codec: Roll
     seen: Tensor
-    note: str = ""
-    """What its card says of it."""
 
     def __init__(self, config: VaeConfig, codec: codecs.Codec) -> None:
         super().__init__(config, codec)

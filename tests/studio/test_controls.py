@@ -80,10 +80,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def compose(page: Page, address: str) -> Tab:
-    tab = Tab(page, address, "compose", "#compose", controls_of(address))
-    for name, value in BASE.items():
-        tab.turn(name, value)
-    return tab
+    return Tab(page, address, "compose", "#compose", controls_of(address)).begin(**BASE)
 
 
 @pytest.fixture
@@ -92,9 +89,7 @@ def piece(page: Page, address: str) -> Iterator[Tab]:
     tab = Tab(page, address, "piece", "#work", controls_of(address))
     tab.bring(PROMPT.dumps_midi())
     task_of(page, "infill")
-    for name, value in (("region", "2-3"), ("seed", "8")):
-        tab.turn(name, value)
-    yield tab
+    yield tab.begin(region="2-3", seed="8", model="bands")
     page.get_by_role("tab", name=PHRASES["tab.compose"]["en"]).click()
 
 
@@ -106,7 +101,7 @@ def task_of(page: Page, task: str) -> None:
 
 def compare(tab: Tab, name: str, effect: Effect, plain: Made | None = None) -> Made:
     """Write with a control and without it; tell whether what it is for is seen. Leave the control as it was."""
-    before = {option: BASE.get(option, tab.usual(option)) for option in (name, *(other for other, _ in effect.beside))}
+    before = {option: tab.usual(option) for option in (name, *(other for other, _ in effect.beside))}
     for option, value in effect.beside:
         tab.turn(option, value)
     if effect.against is not None:
@@ -185,8 +180,7 @@ def test_compare_asks_what_it_says(page, address):
     page.get_by_role("tab", name=PHRASES["tab.compare"]["en"]).click()
     tab = Tab(page, address, "compare", "#compare", controls_of(address))
     pick(page, "#chosen", ["tiny"])
-    for name, value in (("instruments", ["piano", "bass"]), ("drums", None), ("bars", 2), ("seed", "8")):
-        tab.turn(name, value)
+    tab.begin(**{name: BASE[name] for name in ("instruments", "drums", "bars", "seed")})
     plain = tab.write()
     for name in COMPARE:
         compare(tab, name, COMPOSE[name], plain)

@@ -138,6 +138,7 @@ class Tab:
     def __init__(self, page: Page, address: str, tab: str, button: str, kinds: dict[str, dict[str, Any]]) -> None:
         self.page, self.address, self.tab, self.button, self.kinds = page, address, tab, button, kinds
         self.prompt: bytes | None = None
+        self.base: dict[str, Any] = {}
         seed = control(page, "seed", tab)
         if tab != "compare" and not seed.is_visible():
             page.get_by_text(PHRASES["more"]["en"]).locator("visible=true").first.click()
@@ -160,8 +161,17 @@ class Tab:
         else:
             fill(self.page, option, "" if value is None else str(value), self.tab)
 
+    def begin(self, **base: Any) -> Tab:
+        """Set some controls, to which they go back after each trial."""
+        self.base = base
+        for option, value in base.items():
+            self.turn(option, value)
+        return self
+
     def usual(self, option: str) -> Any:
-        """Return what a control stands at before anybody turns it."""
+        """Return what a control stands at between two trials."""
+        if option in self.base:
+            return self.base[option]
         value = self.kinds[f"{self.tab}-{option}"].get("value")
         return {"auto": None, "yes": True, "no": False, "": None}.get(value, value) if isinstance(value, str) else value
 
@@ -183,4 +193,4 @@ class Tab:
             expect(self.page.locator("#mine canvas")).to_have_count(0)
         self.page.locator("#piece input[type=file]").set_input_files(
             {"name": "song.mid", "mimeType": "audio/midi", "buffer": piece})
-        expect(self.page.locator("#mine canvas")).to_be_visible()
+        expect(self.page.locator("#mine canvas")).to_be_visible(timeout=PATIENCE_MS)
