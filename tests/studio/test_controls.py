@@ -50,7 +50,7 @@ HELD = {
     "band_rnn": {*ROLL, *DRAWN},
     "vae": {*ROLL, "threshold", "noise_sd", "noise_where", "candidates"},
     "gan": {*ROLL, "threshold", "change", "candidates"},
-    "harmony_cnn": {*ROLL, "whim", "candidates"},
+    "harmony_cnn": {*ROLL, "candidates"},
     "melody_vae": {*LINE, "seed", "variants", "noise_sd"},
     "chords": {*LINE, "variants", "seed", *RHYTHM, *CHORDS},
     "lstm": {*LINE, *RHYTHM, *DRAWN},
@@ -61,10 +61,10 @@ HELD = {
 """What the further families hold. All else they refuse, with a sentence."""
 
 DRAW = ("temperature", "top_k", "top_p", "min_p")
-IDLE = {"chords": (*DRAW, "candidates"), "vae": ("top_p", "alpha"), "gan": DRAW[1:], "harmony_cnn": (*DRAW[1:], "threshold"),
+IDLE = {"chords": (*DRAW, "candidates"), "vae": ("top_p", "alpha"), "gan": DRAW[1:], "harmony_cnn": (*DRAW[1:], "threshold", "whim"),
         "melody_vae": (*DRAW, "candidates", "max_polyphony")}
 """What a family may neither hold nor refuse: chords are drawn without a model's chances, painters draw no ids, and only the
-original `harmony_cnn` has a threshold."""
+original `harmony_cnn` has a threshold, and in one that has learnt nothing a whim tells nothing."""
 
 TOGETHER = {"bars": 3, "instruments": ["strings"], "tempo": "91", "metre": "3/4", "key": "D minor", "pitches": "strings:C4-C6",
             "max_polyphony": "2", "max_leap": "12"}
