@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 
@@ -206,6 +207,7 @@ def test_who_waits_sees_the_place_in_the_queue(browser, address):
     first.locator("#stop").dispatch_event("click")
     expect(second.locator("#board canvas").first).to_be_visible(timeout=PATIENCE_MS)
     second.locator("#stop").dispatch_event("click")
-    expect(second.locator("#board .said")).to_have_text(PHRASES["stopped"]["en"], timeout=PATIENCE_MS)
+    ends = re.compile("|".join(re.escape(PHRASES[word]["en"]) for word in ("stopped", "nothing")))
+    expect(second.locator("#board .said")).to_have_text(ends, timeout=PATIENCE_MS)
     for page in (first, second):
         page.context.close()

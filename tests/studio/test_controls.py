@@ -61,8 +61,8 @@ HELD = {
 """What the further families hold. All else they refuse, with a sentence."""
 
 DRAW = ("temperature", "top_k", "top_p", "min_p")
-IDLE = {"chords": (*DRAW, "candidates"), "vae": ("top_p", "alpha"), "gan": DRAW[1:], "harmony_cnn": (*DRAW[1:], "threshold", "whim"),
-        "melody_vae": (*DRAW, "candidates", "max_polyphony")}
+IDLE = {"chords": (*DRAW, "candidates"), "vae": ("top_p", "alpha"), "gan": DRAW[1:],
+        "harmony_cnn": (*DRAW[1:], "threshold", "whim"), "melody_vae": (*DRAW, "candidates", "max_polyphony")}
 """What a family may neither hold nor refuse: chords are drawn without a model's chances, painters draw no ids, and only the
 original `harmony_cnn` has a threshold, and in one that has learnt nothing a whim tells nothing."""
 
