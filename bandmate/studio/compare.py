@@ -16,7 +16,7 @@ from bandmate.studio.form import Form, known_choices
 from bandmate.studio.guard import shown
 from bandmate.studio.mistakes import told, translated
 from bandmate.studio.phrases import PHRASES, language_of, say, text
-from bandmate.studio.tabs import BAND, WRITING
+from bandmate.studio.tabs import WRITING
 from bandmate.studio.visits import Take
 
 ASKED = ("bars", "instruments", "drums", "key", "tempo", "seed", "temperature")
@@ -28,7 +28,7 @@ def compare_tab(desk: Desk, board: gr.HTML) -> gr.Dropdown:
     chosen = gr.Dropdown(names, value=names, multiselect=True, label=text("compare.models"), info=text("compare.models.help"),
                          elem_id="chosen")
     go = gr.Button(text("compare.go"), variant="primary", elem_id="compare")
-    form = Form("compare", Options, list(ASKED), ASKED, known_choices([], []), {**BAND, "bars": 8})
+    form = Form("compare", Options, list(ASKED), ASKED, known_choices([], []), {"instruments": ("piano",), "bars": 8})
     measures = gr.Dataframe(label=text("compare.table"), interactive=False, visible=False, elem_id="measures", wrap=True)
 
     @shown

@@ -131,6 +131,7 @@ def test_compare(page):
     page.get_by_role("tab", name=PHRASES["tab.compare"]["en"]).click()
     pick(page, "#chosen", ["bands", "chords", "tiny"])
     control(page, "bars", "compare").fill("2")
+    page.locator("#compare-drums input[value=yes]").check()
     finished(page, "#compare")
     expect(page.get_by_text("chords: ")).to_be_visible()  # it plays no drums, and says so; the others play
     expect(page.locator("#measures")).to_contain_text("scale consistency")
