@@ -72,6 +72,8 @@ class Model(nn.Module, ABC):
     """What shapes the weights; saved beside them."""
     Options: ClassVar[type[Options]] = Options
     """What a person may turn when composing."""
+    IDLE: ClassVar[tuple[str, ...]] = ()
+    """Options that all composers have and that mean nothing to this one: they are not offered."""
     Codec: ClassVar[type[codecs.Codec]]
     """How this family sees a piece, unless a size says otherwise."""
     SIZES: ClassVar[dict[str, Size]]

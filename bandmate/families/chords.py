@@ -55,6 +55,7 @@ class Chords(Model):
 
     Config = ChordsConfig
     Options = ChordsOptions
+    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Codec = Notewise
     SIZES = {size: Size() for size in ("tiny", "small", "medium", "large")}
     codec: Notewise

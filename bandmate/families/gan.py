@@ -73,6 +73,7 @@ class Gan(Model):
 
     Config = GanConfig
     Options = GanOptions
+    IDLE = ("top_k", "top_p", "min_p")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 2}, training={"steps": 200, **BLOCKS, "lr": 1e-3}),

@@ -59,6 +59,7 @@ class HarmonyCnn(Model):
 
     Config = HarmonyCnnConfig
     Options = HarmonyCnnOptions
+    IDLE = ("top_k", "top_p", "min_p")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 4, "noise": 4}, training={"steps": 200, **BLOCKS, "batch": 4, "lr": 3e-3}),

@@ -59,6 +59,7 @@ class MelodyVae(Model):
 
     Config = MelodyVaeConfig
     Options = MelodyVaeOptions
+    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 32, "anneal": 100}, training={"steps": 300, **WINDOWS}),

@@ -96,6 +96,7 @@ class Vae(Model):
 
     Config = VaeConfig
     Options = VaeOptions
+    IDLE = ("top_k", "top_p", "min_p")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 16, "network": 64, "bank": 256, "anneal": 100}, training={"steps": 300, **WINDOWS}),

@@ -60,11 +60,9 @@ HELD = {
 }
 """What the further families hold. All else they refuse, with a sentence."""
 
-DRAW = ("temperature", "top_k", "top_p", "min_p")
-IDLE = {"chords": (*DRAW, "candidates"), "vae": ("top_p", "alpha"), "gan": DRAW[1:],
-        "harmony_cnn": (*DRAW[1:], "threshold", "whim"), "melody_vae": (*DRAW, "candidates", "max_polyphony")}
-"""What a family may neither hold nor refuse: chords are drawn without a model's chances, painters draw no ids, and only the
-original `harmony_cnn` has a threshold, and in one that has learnt nothing a whim tells nothing."""
+IDLE = {"vae": ("alpha",), "harmony_cnn": ("threshold", "whim"), "melody_vae": ("max_polyphony",)}
+"""What a family may neither hold nor refuse beside its own IDLE: there is no manner to go towards by itself, only the original
+`harmony_cnn` has a threshold, in one that has learnt nothing a whim tells nothing, and a line has one voice."""
 
 TOGETHER = {"bars": 3, "instruments": ["strings"], "tempo": "91", "metre": "3/4", "key": "D minor", "pitches": "strings:C4-C6",
             "max_polyphony": "2", "max_leap": "12"}
@@ -122,7 +120,7 @@ def test_every_control_has_a_line_in_the_table(address):
     known = {f"compose-{name}" for name in (*COMPOSE, "model")} | {f"piece-{name}" for name in (*PIECE, "model")}
     known |= {f"compare-{name}" for name in COMPARE}
     for family in list(FAMILIES)[1:]:
-        options = FAMILIES[family].Options.model_fields
+        options = {*FAMILIES[family].Options.model_fields} - {*FAMILIES[family].IDLE}
         known |= {f"{family}-{name}" for name in ("compose", "model", *(name for name in EFFECTS if name in options))}
     assert named == known, named ^ known
 
@@ -234,6 +232,6 @@ def test_each_control_of_a_family_is_held_or_refused(desk, family):
                 assert check(with_it.file, asked(with_it))[name], name
             elif name != "candidates":  # of which the first may be the best
                 assert effect.seen(with_it, made(**beside) if beside else plain), name
-        elif name not in IDLE.get(family, ()):
+        elif name not in (*FAMILIES[family].IDLE, *IDLE.get(family, ())):
             with pytest.raises(UserError, match=r"; |does not know"):
                 made(**{name: TOGETHER.get(name, effect.value)})
