@@ -35,6 +35,9 @@ def unwatched(share: float, so_far: SoFar) -> None:
 class Options(Request):
     """What a person may turn when composing: the music that is wanted, and how freely to draw."""
 
+    IDLE: ClassVar[tuple[str, ...]] = ()
+    """Which of these mean nothing to a family, and are not offered."""
+
     variants: Annotated[int, Field(ge=1, le=64)] = 1
     """How many pieces to write for this one request."""
     candidates: Annotated[int, Field(ge=1, le=16)] = 1
@@ -72,8 +75,6 @@ class Model(nn.Module, ABC):
     """What shapes the weights; saved beside them."""
     Options: ClassVar[type[Options]] = Options
     """What a person may turn when composing."""
-    IDLE: ClassVar[tuple[str, ...]] = ()
-    """Options that all composers have and that mean nothing to this one: they are not offered."""
     Codec: ClassVar[type[codecs.Codec]]
     """How this family sees a piece, unless a size says otherwise."""
     SIZES: ClassVar[dict[str, Size]]

@@ -101,10 +101,12 @@ def _task(command: str) -> str:
 def _shown(options: type[Settings], command: str) -> type[Settings]:
     """Return those options that mean something in a command; where bars of a piece are named, `bars` is the region."""
     task = _task(command)
-    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in options.model_fields.items()
-                              if name not in MEANINGLESS[task] and name not in ("bars", "region")}
-    bars = int if task in ("generate", "continue") else str
     usual = USUAL.get(command, {})
+    idle = {name for name in getattr(options, "IDLE", ()) if name not in usual}
+    without = {*MEANINGLESS[task], *idle, "bars", "region"}
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in options.model_fields.items()
+                              if name not in without}
+    bars = int if task in ("generate", "continue") else str
     if command == "complete":
         annotation, field = fields["candidates"]
         fields["candidates"] = annotation, FieldInfo.merge_field_infos(field, default=usual["candidates"], description=_ENDINGS)

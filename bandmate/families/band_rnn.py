@@ -22,10 +22,10 @@ import bandmate.codecs.codec as codecs
 from bandmate import model, sampling
 from bandmate.codecs.roll import CELLS, ONSET, PARTS, Roll, cells
 from bandmate.codecs.roll_grammar import RollGrammar
+from bandmate.families import roll_blocks
 from bandmate.families.band_in_turn import InTurn, Moment, classes
 from bandmate.families.band_softmax import Softmax
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
 
@@ -186,14 +186,11 @@ class BandRnn(Model):
 
     def generate(self, options: AnyOptions, prompt: Piece | None = None,
                  progress: Progress = unwatched) -> list[Piece]:
-        if prompt is None and options.task != "generate":
-            raise UserError(f"there is no piece to {options.task}; give a prompt")
         counts = getattr(options, "counts", None)
         if counts and self.config.way == "in-turn":
             raise UserError("this model has learnt how many keys each part plays; counts are for models of the sizes "
                             "joint-softmax, part-softmax and counts; leave them out, or set max_polyphony")
-        streams = options.variants * options.candidates
-        grammar = self.codec.grammar(options, streams, None if prompt is None else Draft.of(options, prompt))
+        grammar = roll_blocks.begin(self.codec, options, prompt)
         with sampling.quietly(self):
             return self._write(grammar, options, counts or COUNTS, progress)
 

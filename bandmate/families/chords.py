@@ -53,9 +53,9 @@ class ChordsOptions(RhythmOptions):
 class Chords(Model):
     """The machine: see the top of this file. It sees pieces as words, to hear where a given one ends."""
 
+    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Config = ChordsConfig
     Options = ChordsOptions
-    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Codec = Notewise
     SIZES = {size: Size() for size in ("tiny", "small", "medium", "large")}
     codec: Notewise

@@ -71,9 +71,9 @@ class GanOptions(model.Options):
 class Gan(Model):
     """The model: see the top of this file."""
 
+    IDLE = ("top_k", "top_p", "min_p")
     Config = GanConfig
     Options = GanOptions
-    IDLE = ("top_k", "top_p", "min_p")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 2}, training={"steps": 200, **BLOCKS, "lr": 1e-3}),

@@ -57,9 +57,9 @@ class HarmonyCnnOptions(model.Options):
 class HarmonyCnn(Model):
     """The model: see the top of this file."""
 
+    IDLE = ("top_k", "top_p", "min_p")
     Config = HarmonyCnnConfig
     Options = HarmonyCnnOptions
-    IDLE = ("top_k", "top_p", "min_p")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 4, "noise": 4}, training={"steps": 200, **BLOCKS, "batch": 4, "lr": 3e-3}),

@@ -57,9 +57,9 @@ class MelodyVaeOptions(model.Options):
 class MelodyVae(Model):
     """The model: see the top of this file."""
 
+    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Config = MelodyVaeConfig
     Options = MelodyVaeOptions
-    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 32, "anneal": 100}, training={"steps": 300, **WINDOWS}),

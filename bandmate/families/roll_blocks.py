@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bandmate import sampling
+from bandmate.codecs.codec import Codec
 from bandmate.codecs.roll import BLOCK, KEYS, OFF, ONSET, PARTS, SUSTAIN
 from bandmate.codecs.roll_grammar import RollGrammar
 from bandmate.model import AnyOptions, Progress
-from bandmate.music.draft import Draft
 from bandmate.piece import Piece
-from bandmate.settings import UserError
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,9 @@ def articulated(sounds: Tensor, strikes: Tensor, before: Tensor) -> Tensor:
     return torch.where(sounds, torch.where(strikes | ~earlier, ONSET, SUSTAIN), OFF)
 
 
-def begin(codec: object, options: AnyOptions, prompt: Piece | None) -> RollGrammar:
-    """Start a stream for each variant and candidate. Raises UserError for what cannot be done."""
-    if prompt is None and options.task != "generate":
-        raise UserError(f"there is no piece to {options.task}; give a prompt")
-    streams = options.variants * options.candidates
-    return codec.grammar(options, streams, None if prompt is None else Draft.of(options, prompt))  # type: ignore[attr-defined]
+def begin(codec: Codec, options: AnyOptions, prompt: Piece | None) -> RollGrammar:
+    """Start a stream for each variant and candidate, as `sampling.begin` does."""
+    return cast(RollGrammar, sampling.begin(codec, options, prompt))
 
 
 @torch.inference_mode()

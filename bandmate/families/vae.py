@@ -94,9 +94,9 @@ class VaeOptions(model.Options):
 class Vae(Model):
     """The model: see the top of this file."""
 
+    IDLE = ("top_k", "top_p", "min_p")
     Config = VaeConfig
     Options = VaeOptions
-    IDLE = ("top_k", "top_p", "min_p")
     Codec = Roll
     SIZES = {
         "tiny": Size(config={"width": 16, "network": 64, "bank": 256, "anneal": 100}, training={"steps": 300, **WINDOWS}),

@@ -63,7 +63,7 @@ def family_tab(desk: Desk, board: gr.HTML, family: str) -> gr.Dropdown:
     model = model_list(desk, family, family)
     options = FAMILIES[family].Options
     go = gr.Button(text("compose"), variant="primary", elem_id=f"{family}-compose")
-    without = {*MEANINGLESS["generate"], *PLACES, *FAMILIES[family].IDLE}
+    without = {*MEANINGLESS["generate"], *PLACES, *options.IDLE}
     names = [name for name in options.model_fields if name not in without]
     form = Form(family, options, names, FIRST, known_choices([], []))
 

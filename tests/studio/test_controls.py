@@ -120,7 +120,7 @@ def test_every_control_has_a_line_in_the_table(address):
     known = {f"compose-{name}" for name in (*COMPOSE, "model")} | {f"piece-{name}" for name in (*PIECE, "model")}
     known |= {f"compare-{name}" for name in COMPARE}
     for family in list(FAMILIES)[1:]:
-        options = {*FAMILIES[family].Options.model_fields} - {*FAMILIES[family].IDLE}
+        options = {*FAMILIES[family].Options.model_fields} - {*FAMILIES[family].Options.IDLE}
         known |= {f"{family}-{name}" for name in ("compose", "model", *(name for name in EFFECTS if name in options))}
     assert named == known, named ^ known
 
@@ -232,6 +232,6 @@ def test_each_control_of_a_family_is_held_or_refused(desk, family):
                 assert check(with_it.file, asked(with_it))[name], name
             elif name != "candidates":  # of which the first may be the best
                 assert effect.seen(with_it, made(**beside) if beside else plain), name
-        elif name not in (*FAMILIES[family].IDLE, *IDLE.get(family, ())):
+        elif name not in (*FAMILIES[family].Options.IDLE, *IDLE.get(family, ())):
             with pytest.raises(UserError, match=r"; |does not know"):
                 made(**{name: TOGETHER.get(name, effect.value)})
