@@ -9,6 +9,7 @@ from tones import Scales
 
 from bandmate import checkpoint
 from bandmate.checkpoint import Card
+from bandmate.cli import main
 from bandmate.codecs.notewise import Notewise
 from bandmate.families import FAMILIES
 from bandmate.families.chords import Chords, allowed
@@ -112,3 +113,8 @@ def test_what_it_cannot_do(chords: Chords) -> None:
         chords.generate(chords.Options(pitches=["piano:C#4-C#4"]))
     with pytest.raises(UserError, match="'H' is not a chord"):
         chords.generate(chords.Options(allowed="H"))
+
+
+def test_what_means_nothing_to_chords_is_not_offered(capsys):
+    assert main(["generate", "--model", "chords", "--temperature", "0.5"]) == 2
+    assert "Unknown option: --temperature" in capsys.readouterr().err

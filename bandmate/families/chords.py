@@ -39,6 +39,8 @@ class ChordsConfig(Settings):
 class ChordsOptions(RhythmOptions):
     """What a person may turn where chords are drawn."""
 
+    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
+
     allowed: tuple[str, ...] = ()
     """Chords to draw from ("C,Am,F,G"); left out, the major and minor chords of the key; of C major if none is named."""
     most_notes: Annotated[int, Field(ge=1, le=6)] = 3
@@ -53,7 +55,6 @@ class ChordsOptions(RhythmOptions):
 class Chords(Model):
     """The machine: see the top of this file. It sees pieces as words, to hear where a given one ends."""
 
-    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Config = ChordsConfig
     Options = ChordsOptions
     Codec = Notewise

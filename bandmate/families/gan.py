@@ -60,6 +60,8 @@ class GanConfig(Settings):
 class GanOptions(model.Options):
     """What a person may turn: noise here, as nothing is drawn note by note."""
 
+    IDLE = ("top_k", "top_p", "min_p")
+
     temperature: Annotated[float, Field(ge=0, le=5)] = 1.0
     """How far the noise goes: 0 always writes the same, 1 is as learnt, more is wilder."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -71,7 +73,6 @@ class GanOptions(model.Options):
 class Gan(Model):
     """The model: see the top of this file."""
 
-    IDLE = ("top_k", "top_p", "min_p")
     Config = GanConfig
     Options = GanOptions
     Codec = Roll

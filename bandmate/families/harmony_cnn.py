@@ -48,6 +48,8 @@ class HarmonyCnnConfig(Settings):
 class HarmonyCnnOptions(model.Options):
     """What a person may turn."""
 
+    IDLE = ("top_k", "top_p", "min_p")
+
     whim: Annotated[float, Field(ge=0, le=3)] = 1.0
     """How far each part's whim goes: 0 is the middle way, 1 is as learnt, more is wilder (not original)."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.25
@@ -57,7 +59,6 @@ class HarmonyCnnOptions(model.Options):
 class HarmonyCnn(Model):
     """The model: see the top of this file."""
 
-    IDLE = ("top_k", "top_p", "min_p")
     Config = HarmonyCnnConfig
     Options = HarmonyCnnOptions
     Codec = Roll

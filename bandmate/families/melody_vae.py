@@ -50,6 +50,8 @@ class MelodyVaeConfig(Settings):
 class MelodyVaeOptions(model.Options):
     """What a person may turn."""
 
+    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
+
     noise_sd: Annotated[float, Field(ge=0, le=4)] = 0.7
     """How far each two bars move from those before: 0 repeats them, 1 begins anew each time."""
 
@@ -57,7 +59,6 @@ class MelodyVaeOptions(model.Options):
 class MelodyVae(Model):
     """The model: see the top of this file."""
 
-    IDLE = ("temperature", "top_k", "top_p", "min_p", "candidates")
     Config = MelodyVaeConfig
     Options = MelodyVaeOptions
     Codec = Roll

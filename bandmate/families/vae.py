@@ -65,6 +65,8 @@ class VaeConfig(Settings):
 class VaeOptions(model.Options):
     """What a person may turn."""
 
+    IDLE = ("top_k", "top_p", "min_p")
+
     temperature: Annotated[float, Field(ge=0, le=5)] = 1.0
     """Times `noise_sd`: 0 adds no noise."""
     noise_sd: Annotated[float, Field(ge=0, le=4)] = 0.5
@@ -94,7 +96,6 @@ class VaeOptions(model.Options):
 class Vae(Model):
     """The model: see the top of this file."""
 
-    IDLE = ("top_k", "top_p", "min_p")
     Config = VaeConfig
     Options = VaeOptions
     Codec = Roll
