@@ -134,7 +134,7 @@ def test_compare(page):
     page.locator("#compare-drums input[value=yes]").check()
     finished(page, "#compare")
     expect(page.get_by_text("chords: ")).to_be_visible()  # it plays no drums, and says so; the others play
-    expect(page.locator("#measures")).to_contain_text("scale consistency")
+    expect(page.locator("#measures")).to_contain_text("scale consistency", timeout=PATIENCE_MS)
     expect(page.locator("#board .card")).to_have_count(2)
 
 
