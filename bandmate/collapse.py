@@ -35,10 +35,7 @@ def collapse(ways: Sequence[Way], data: Prepared, samples: int = 100, bars: int 
     different held-out blocks. Of each the last 32 steps count. People are held-out blocks. Raises UserError for data of
     another codec than `roll`, or for too few held-out blocks.
     """
-    codec = data.codec()
-    if not isinstance(codec, Roll):
-        raise UserError(f"the data are written in '{codec.name}', and piano rolls are compared; data prepared with --codec roll"
-                        " were expected; prepare the music so")
+    codec = data.written_in(Roll)
     blocks = held_out(data, codec, samples, seed)
     openings = [codec.decode(mend(block[:given * codec.bar])) for block in blocks] if given else []
     rows, people = [], sounding(blocks)

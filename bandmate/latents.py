@@ -6,13 +6,14 @@ alpha more of a manner? Do parts clash, fall silent, or flood the music? All blo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bandmate.codecs.roll import BLOCK, ONSET, PARTS
+from bandmate.codecs.roll import BLOCK, ONSET, PARTS, Roll
 from bandmate.data.windows import Prepared
 from bandmate.families import vae_manner
 from bandmate.families.melody_lines import FIRST_KEY, HOLD, REST, melodies
@@ -26,6 +27,8 @@ from bandmate.metrics.undefined import value_or_reason
 from bandmate.settings import UserError
 
 Row = dict[str, Any]
+Progress = Callable[[float], None]
+"""Called with the share that is done, 0 to 1."""
 
 NOISES = (0.0, 0.25, 0.5, 1.0, 2.0)
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -36,8 +39,14 @@ IN_A_ROW = 4  # blocks that are written one after another: sixteen bars
 SONGS = 8
 
 
+def unwatched(share: float) -> None:
+    """Watch nothing."""
+
+
 def held_out(data: Prepared, split: str, most: int) -> Tensor:
-    """Return blocks of held-out pieces, ids (N, 5, 32, 128), evenly spread: at most so many. Raises UserError for none."""
+    """Return blocks of held-out pieces, ids (N, 5, 32, 128), evenly spread: at most so many. Raises UserError for none, and
+    for data of another codec than `roll`."""
+    data.written_in(Roll)
     count = len(data.split(split)[1]) - 1
     found = []
     for index in range(count):
@@ -58,18 +67,19 @@ def rebuilt(model: Vae, blocks: Tensor, threshold: float) -> list[Row]:
     Precision and recall of the cells that sound, of those that are struck, KL in nats a block, and latents in use.
     """
     rows = []
+    chances, strikes = model.decode(model.latents(blocks), threshold)
     for number, part in enumerate(model.parts):
         own = blocks[:, number]
-        own = own[(own >= ONSET).flatten(1).any(1)]
+        plays = (own >= ONSET).flatten(1).any(1)
+        own = own[plays]
         if not len(own):
             continue
         mean, log = part.encode(own)
-        logits = part.decode(mean)
-        sounds, true = part.chances(logits) > threshold, own >= ONSET
+        sounds, true = (chances[:, number] > threshold)[plays], own >= ONSET
         row: Row = {"part": PARTS[number], "blocks": len(own), **_hits(sounds, true, "")}
         if part.articulate:
             earlier = torch.nn.functional.pad(sounds, (0, 0, 1, 0))[:, :-1]
-            row |= _hits(sounds & ((logits[:, 1] > 0) | ~earlier), own == ONSET, "struck ")
+            row |= _hits(sounds & (strikes[plays, number] | ~earlier), own == ONSET, "struck ")
         row |= {"KL, nats": float(divergence(mean, log).sum(1).mean()),
                 "in use": int((mean.var(0, correction=0) > ACTIVE).sum())}
         rows.append(row)
@@ -87,13 +97,13 @@ def write(model: Vae, start: Tensor, options: Any, randoms: vae_manner.Randoms, 
     found, last, latents = [], start, model.latents(start)
     for _ in range(number):
         latents = foretold(model.onward, latents, options, randoms, source)
-        last = keys(model, model.decode(latents), last, options.threshold)[0]
+        last = keys(model, latents, last, options.threshold)[0]
         found.append(last)
     return torch.stack(found, 1)
 
 
 @torch.inference_mode()
-def varied(model: Vae, blocks: Tensor, options: Any) -> list[Row]:
+def varied(model: Vae, blocks: Tensor, options: Any, progress: Progress = unwatched) -> list[Row]:
     """Return what noise does, a row a ``noise_sd``, and a last one of real music.
 
     Variation is the mean distance, in cells, of blocks that follow on the same start; that of different starts stands beside
@@ -101,7 +111,8 @@ def varied(model: Vae, blocks: Tensor, options: Any) -> list[Row]:
     """
     starts = blocks[np.unique(np.linspace(0, len(blocks) - 1, STARTS).astype(int))]
     rows = []
-    for spread in NOISES:
+    for number, spread in enumerate(NOISES):
+        progress(number / len(NOISES))
         wish = options.replace(noise_sd=spread)
         apart = [rolls.mean_pairwise_distance(_rolls(write(model, one.expand(DRAWS, *one.shape), wish, _dice(DRAWS))))
                  for one in starts]
@@ -119,14 +130,17 @@ def _measured(music: np.ndarray) -> Row:
 
 
 @torch.inference_mode()
-def mannered(model: Vae, blocks: Tensor, options: Any) -> list[Row]:
+def mannered(model: Vae, blocks: Tensor, options: Any, progress: Progress = unwatched) -> list[Row]:
     """Return how like its source music is, a row an ``alpha``: of what follows on other blocks in the manner of a song, the
     likeness to that song's nearest block, twice the cells in common by the cells of both, mean over some songs of the bank."""
+    if not len(model.bank):
+        return []
     kept, owner = model.bank.ids(), model.bank.pieces
     songs = torch.unique(owner)[np.unique(np.linspace(0, len(torch.unique(owner)) - 1, SONGS).astype(int))]
     starts = blocks[np.unique(np.linspace(0, len(blocks) - 1, DRAWS).astype(int))]
     rows = []
-    for alpha in ALPHAS:
+    for number, alpha in enumerate(ALPHAS):
+        progress(number / len(ALPHAS))
         likeness = []
         for song in songs:
             own = kept[owner == song]
@@ -156,6 +170,7 @@ def _dice(streams: int) -> list[np.random.Generator]:
 def melody(model: MelodyVae, data: Prepared, split: str) -> Row:
     """Return how many symbols of two-bar melodies of a split are read right from their latents, 0 to 1: from their mean, and
     from a draw; of strikes alone; of a guess that is always the commonest symbol; and the KL in nats."""
+    data.written_in(Roll)
     pieces = [data.piece(split, index).astype(np.int8) for index in range(len(data.split(split)[1]) - 1)]
     line = torch.cat([torch.zeros(0, BLOCK, dtype=torch.int64), *(melodies(torch.from_numpy(ids)[None]) for ids in pieces)])
     if not len(line):

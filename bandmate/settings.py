@@ -56,3 +56,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
         return "did you mean " + " or ".join(repr(name) for name in close) + "?"
     shown = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
     return f"known are: {shown}"
+
+
+def demand(name: str, value: float, least: float, most: float) -> None:
+    """Raise UserError unless a number lies between two others, or is one of them."""
+    if not least <= value <= most:
+        raise UserError(f"{name} is {value}; a number from {least} to {most} was expected; name another")

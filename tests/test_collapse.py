@@ -100,5 +100,5 @@ def test_the_command_prints_a_table_and_refuses_nonsense(data, model, capsys):
 
 def test_other_data_are_refused(music, tmp_path):
     prepare([str(music)], tmp_path / "bars", "notewise", workers=1)
-    with pytest.raises(UserError, match="the data are written in 'notewise'"):
+    with pytest.raises(UserError, match="written with the codec 'notewise'; the codec 'roll' was expected"):
         collapse([], Prepared(tmp_path / "bars"))

@@ -101,6 +101,18 @@ def test_the_command_prints_tables(data, tmp_path, capsys):
         command(str(tmp_path / "markov.safetensors"), data=data.folder)
 
 
+def test_what_makes_no_sense_is_refused(data, music, tmp_path):
+    model = make()
+    checkpoint.save(model, tmp_path / "vae.safetensors")
+    with pytest.raises(UserError, match="blocks is 0; a number from 2 to 10000 was expected"):
+        command(str(tmp_path / "vae.safetensors"), data=data.folder, blocks=0)
+    with pytest.raises(UserError, match="threshold is 2"):
+        command(str(tmp_path / "vae.safetensors"), data=data.folder, threshold=2)
+    prepare([str(music)], tmp_path / "words", "notewise", workers=1)
+    with pytest.raises(UserError, match="the codec 'roll' was expected"):
+        command(str(tmp_path / "vae.safetensors"), data=tmp_path / "words")
+
+
 def test_melodies_are_counted(music, tmp_path, capsys):
     prepare([str(music)], tmp_path / "data", "roll:steps_per_quarter=4", workers=1)
     model = MelodyVae(MelodyVae.Config(width=16), Prepared(tmp_path / "data").codec()).eval()

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from bandmate.codecs.codec import Grammar
-from bandmate.codecs.learnt import MOST_WORDS, Learnt, LearntConfig
+from bandmate.codecs.learnt import MOST_WORDS, Learnt, LearntConfig, in_columns
 from bandmate.codecs.notewise import LOWEST
 from bandmate.codecs.solo import LOUDNESS, fits
 from bandmate.music.draft import Draft
@@ -105,6 +105,16 @@ class Chordwise(Learnt):
     def notes_in(self, ids: np.ndarray) -> np.ndarray:
         struck = np.concatenate([np.zeros(self.first, np.int64), (self.table == STRUCK).sum(axis=1)])
         return struck[np.asarray(ids)[..., 0]]
+
+    def parts(self, field: int) -> np.ndarray | None:
+        """Words share the keys that they strike, those that they hold, and the classes of both."""
+        if not self.has_words:
+            return None
+        size = self.config.notes
+        at = {STRUCK: (1, 1 + 2 * size), HELD: (1 + size, 13 + 2 * size)}  # first number of keys, and of classes
+        return in_columns([*[[]] * self.first, *(
+            [number for digit, (keys, classes) in at.items() for key in np.flatnonzero(row == digit).tolist()
+             for number in (keys + key, classes + (self.lowest + key) % 12)] for row in self.table)])
 
     def word(self, row: tuple[int, ...]) -> str:
         if row[0] >= self.sizes[0]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bandmate.codecs.codec import Grammar, Variety
-from bandmate.codecs.learnt import Learnt, LearntConfig
+from bandmate.codecs.learnt import Learnt, LearntConfig, in_columns
 from bandmate.codecs.notewise import Notewise, NotewiseConfig
 from bandmate.music.draft import Draft
 from bandmate.music.grid import GridPiece
@@ -93,6 +93,15 @@ class Groups(Learnt):
 
     def notes_in(self, ids: np.ndarray) -> np.ndarray:
         return self._strikes[np.asarray(ids)[..., 0]]
+
+    def parts(self, field: int) -> np.ndarray:
+        """Groups share the words they are made of, above all the first and the last, and what those share in `notewise`."""
+        words = 1 + int(self.base.parts(0).max())
+        said = [*([word] for word in range(self.single)), *self.groups]
+        shared = in_columns([[words + word for word in group] for group in said])
+        ends = np.array([[words + self.single * 1 + group[0], words + self.single * 2 + group[-1]] for group in said])
+        of_ends = self.base.parts(0)[[group[-1] for group in said]]
+        return np.concatenate([shared, ends, of_ends], axis=1)
 
     def word(self, row: tuple[int, ...]) -> str:
         return " ".join(self.base.words(self.expand(np.array([row])))) or "nothing"

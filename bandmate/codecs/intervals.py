@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from bandmate.codecs.events import PITCHES_AT, Events
+from bandmate.codecs.learnt import in_columns
 from bandmate.codecs.solo import fold
 from bandmate.music.theory import pitch_name
 from bandmate.settings import Settings
@@ -75,6 +76,15 @@ class Intervals(Events):
 
     def word(self, row: tuple[int, ...]) -> str:
         return f"from {pitch_name(row[0] - self.start)}" if row[0] < self.first else super().word(row)
+
+    def parts(self, field: int) -> np.ndarray | None:
+        """Words share the step to their first note, how far the others lie from that, and each step but for octaves."""
+        if field or not self.has_words:
+            return None
+        others, classes = 1 + 256, 1 + 2 * 256
+        return in_columns([*[[]] * self.first, *(
+            [1 + 128 + step[0], *(others + 128 + note - step[0] for note in step[1:]), *(classes + note % 12 for note in step)]
+            for step in self.steps)])
 
     def within(self, allowed: np.ndarray) -> np.ndarray:
         allowed = allowed & (np.arange(128) >= LOWEST) & (np.arange(128) <= HIGHEST)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -125,6 +125,14 @@ class Speller(Codec):
 
     def grammar(self, request: Request, rows: int, draft: Draft | None = None) -> Grammar:
         raise NotImplementedError("letters are only read by a codec that has learnt its words")
+
+
+def in_columns(lists: Sequence[Sequence[int]]) -> np.ndarray:
+    """Lay lists of numbers from 1 side by side, as the parts of ids: int (N, longest), padded with 0."""
+    columns = np.zeros((len(lists), max(map(len, lists), default=0)), np.int64)
+    for row, numbers in zip(columns, lists, strict=True):
+        row[:len(numbers)] = numbers
+    return columns
 
 
 def with_words_of(codec: Codec, pieces: Iterable[Piece]) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bandmate.commands.failings import table
 from bandmate.commands.screen import progress_bar
-from bandmate.settings import UserError
+from bandmate.settings import UserError, demand
 
 
 def collapse(*models: str, data: Path, samples: int = 100, bars: int = 4, given: int = 0, seed: int = 0) -> None:
@@ -38,8 +38,7 @@ def collapse(*models: str, data: Path, samples: int = 100, bars: int = 4, given:
     from bandmate.data.windows import Prepared
     from bandmate.failings import Way
     for name, value, least, most in (("samples", samples, 2, 10_000), ("bars", bars, 4, 1000), ("given", given, 0, 4)):
-        if not least <= value <= most:
-            raise UserError(f"{name} is {value}; a number from {least} to {most} was expected; name another")
+        demand(name, value, least, most)
     if not models:
         raise UserError("no model was named; at least one was expected; "
                         "for example: bandmate benchmark collapse runs/gan --data data/")

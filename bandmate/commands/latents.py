@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bandmate.commands.failings import table
-from bandmate.settings import UserError
+from bandmate.commands.screen import progress_bar
+from bandmate.settings import UserError, demand
+
+ALPHA = 0.3  # share of the time that the last table takes
 
 
 def latents(model: str, *, data: Path, split: str = "valid", blocks: int = 256, threshold: float = 0.25) -> None:
@@ -34,6 +37,8 @@ def latents(model: str, *, data: Path, split: str = "valid", blocks: int = 256, 
     from bandmate.data.windows import Prepared
     from bandmate.families.melody_vae import MelodyVae
     from bandmate.families.vae import Vae
+    demand("blocks", blocks, 2, 10_000)
+    demand("threshold", threshold, 0, 1)
     composer, prepared = checkpoint.load(model), Prepared(data)
     if split not in ("valid", "test"):
         raise UserError(f"'{split}' is no held-out part of prepared music; valid or test was expected; name one of them")
@@ -43,7 +48,8 @@ def latents(model: str, *, data: Path, split: str = "valid", blocks: int = 256, 
     if not isinstance(composer, Vae):
         raise UserError(f"'{model}' has no latents; a model of the family 'vae' or 'melody_vae' was expected; name one")
     known, wish = count.held_out(prepared, split, blocks), composer.Options(threshold=threshold)
-    for rows in (count.rebuilt(composer, known, threshold), count.varied(composer, known, wish),
-                 count.mannered(composer, known, wish) if len(composer.bank) else []):
-        if rows:
-            print(table(rows) + "\n")
+    with progress_bar("composing") as show:
+        tables = [count.rebuilt(composer, known, threshold),
+                  count.varied(composer, known, wish, lambda share: show(share * (1 - ALPHA), note="noise")),
+                  count.mannered(composer, known, wish, lambda share: show(1 - ALPHA + ALPHA * share, note="alpha"))]
+    print("\n\n".join(table(rows) for rows in tables if rows))

@@ -9,6 +9,8 @@ from bandmate.codecs import CODECS, make_codec
 from bandmate.commands.results import free, place, write_and_print
 from bandmate.music.files import SCORE_SUFFIXES, describe, read
 
+MOST_SHOWN = 16  # ids of a row
+
 
 def render(file: Path, *, out: str | None = None, soundfont: Path | None = None) -> None:
     """Make MP3, piano roll and sheet music of a music file, and MIDI of one that is none.
@@ -73,7 +75,8 @@ def info(file: Path) -> None:
 
 
 def tokens(file: Path, *, codec: str = "bars") -> None:
-    """Print what a codec makes of a piece: a line a row, its number, its ids, and the same in words.
+    """Print what a codec makes of a piece: a line a row, its number, its ids, and the same in words. Of very long rows, as
+    those of piano rolls are, only the words.
 
     A codec that learns its words (which chords there are) learns them from this piece.
 
@@ -91,7 +94,8 @@ def tokens(file: Path, *, codec: str = "bars") -> None:
     reader = with_words_of(reader, [piece])
     ids = reader.encode(piece)
     for number, (row, word) in enumerate(zip(ids.tolist(), reader.words(ids), strict=True)):
-        print(f"{number:6}  {' '.join(f'{value:5}' for value in row)}  {word}")
+        shown = "".join(f"{value:5} " for value in row) if len(row) <= MOST_SHOWN else ""
+        print(f"{number:6}  {shown} {word}")
 
 
 tokens.__doc__ = (tokens.__doc__ or "").replace("CODECS", ", ".join(CODECS))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bandmate.settings import UserError
-
 BPE_SIZES = (256, 1024, 4096)
 
 
@@ -33,10 +31,7 @@ def table(data: Path, most: int) -> str:
     from bandmate.codecs.notewise import Notewise
     from bandmate.data.windows import Prepared
     prepared = Prepared(data)
-    codec = prepared.codec()
-    if not isinstance(codec, Notewise):
-        raise UserError(f"the music in '{data}' is written with the codec '{codec.name}'; the codec 'notewise' was expected; "
-                        "prepare it anew with --codec notewise")
+    codec = prepared.written_in(Notewise)
     ids, offsets = prepared.split("train")
     pieces = [piece[piece[:, 0] >= codec.first] for piece in np.split(np.asarray(ids), offsets[1:-1])]
     notes = sum(int(codec.is_note(piece).sum()) for piece in pieces)

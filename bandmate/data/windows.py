@@ -11,13 +11,15 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bandmate.codecs import CODECS
 from bandmate.codecs.codec import Codec, Variety
 from bandmate.settings import UserError, nearest
+
+Kind = TypeVar("Kind", bound=Codec)
 
 Batch = dict[str, np.ndarray]
 """``ids`` int64 (B, T, F), padded with the codec's padding; ``given`` bool (B, T): rows that are not scored per note."""
@@ -41,6 +43,13 @@ class Prepared:
         """Return the codec that wrote this data."""
         kind = CODECS[self.manifest["codec"]]
         return kind(kind.Config(**self.manifest["codec_config"]))
+
+    def written_in(self, kind: type[Kind]) -> Kind:
+        """Return the codec. Raises UserError if it is not of this kind."""
+        if not isinstance(self._codec, kind):
+            raise UserError(f"the music in '{self.folder}' is written with the codec '{self._codec.name}'; "
+                            f"the codec '{kind.name}' was expected; prepare it anew with --codec {kind.name}")
+        return self._codec
 
     @cached_property
     def pieces(self) -> list[dict[str, str]]:

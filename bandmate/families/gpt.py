@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 import bandmate.codecs.codec as codecs
 from bandmate import sampling
@@ -27,6 +28,7 @@ from bandmate.light import Multiply, plain
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
+from bandmate.shared import share
 
 QUIET = 0.02  # standard deviation of weights before training
 KEYS = {"length": 512, "transpose": 6, "tasks": 0.0}  # Maia's windows, in twelve keys
@@ -47,6 +49,8 @@ class GptConfig(Settings):
     """Words that the model can hear at once."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of units that fall silent in training."""
+    shared: bool = False
+    """Whether words with notes in common share what is learnt of these, as the codec tells."""
 
     @property
     def head_width(self) -> int:
@@ -69,9 +73,8 @@ class Gpt(Model):
         "maia": Size(config={"width": 256, "layers": 6, "heads": 8, "hidden": 1024, "context": 512},
                      training={**KEYS, "lr": 6e-4, "batch": 32, "steps": 5000}),
         "names": Size(codec="names", training={**KEYS, "batch": 8, "length": 256}),
-        "chordwise": Size(codec="chordwise", training={**KEYS, "batch": 8}),
-        "ngrams": Size(codec="ngrams", training={**KEYS, "batch": 8}),
-        "bpe": Size(codec="bpe", training={**KEYS, "batch": 8}),
+        **{name: Size(config={"shared": True}, codec=name, training={**KEYS, "batch": 8})
+           for name in ("chordwise", "ngrams", "bpe")},
     }
     tokens_a_row = 1
     rhythm: Beat | None = None
@@ -97,6 +100,8 @@ class Gpt(Model):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
         self.apply(self._initialise)
+        if config.shared:
+            share(self.words, codec.parts(0))
 
     def _initialise(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
@@ -124,6 +129,7 @@ class Gpt(Model):
         """Return the logits of the next word (..., V), with the table that words are read by."""
         return F.linear(heard, self.words.weight)
 
+    @parametrize.cached()
     def nats(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the surprise in nats of each row but the first, and whether the likeliest word was right: (B, T - 1)."""
         targets = batch["ids"][:, 1:, 0]
@@ -151,7 +157,9 @@ class Gpt(Model):
                  progress: Progress = unwatched) -> list[Piece]:
         grammar = sampling.begin(self.codec, options, prompt)
         keep_time(grammar, options, self.rhythm)
-        return [grammar.piece(ids) for ids in sampling.write(self, grammar, options, progress)]
+        with parametrize.cached():
+            streams = sampling.write(self, grammar, options, progress)
+        return [grammar.piece(ids) for ids in streams]
 
     def listen(self, rows: Tensor, starts: Tensor | None = None, multiply: Multiply = plain) -> sampling.Listening:
         """Hear rows (B, T, 1) at once and remember them. Row b begins at ``starts[b]``; what stands before is nothing."""

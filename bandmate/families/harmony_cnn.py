@@ -19,8 +19,9 @@ from torch.nn import functional as F
 
 import bandmate.codecs.codec as codecs
 from bandmate import model, sampling
-from bandmate.codecs.roll import BLOCK, KEYS, OFF, ONSET, PARTS, Roll
+from bandmate.codecs.roll import BLOCK, KEYS, OFF, ONSET, PARTS, PITCHED, Roll
 from bandmate.families import harmony_networks
+from bandmate.families.concord import Concord
 from bandmate.families.harmony_networks import PartNetwork, draw
 from bandmate.families.roll_blocks import Moment, articulated, begin, blocks_of, empty, read, write
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
@@ -78,6 +79,7 @@ class HarmonyCnn(Model):
         self.networks = nn.ModuleList([
             PartNetwork(1 if part == MELODY else 2, 3 if part == MELODY else 1, config.width, config.noise, self.codec.bar)
             for part in range(len(PARTS))])
+        self.concord = nn.ModuleList([Concord(2) for _ in range(1, PITCHED)] if config.noise else [])
 
     # Learning
 
@@ -98,23 +100,31 @@ class HarmonyCnn(Model):
         last, new = self.pairs(batch["ids"])
         if not len(new):
             return {"loss": torch.stack([weight.sum() for weight in self.parameters()]).sum() * 0.0}
-        told = [self.part_losses(part, last[:, part], new[:, part], new[:, MELODY]) for part in range(len(PARTS))]
+        told = [self.part_losses(part, last[:, part], new) for part in range(len(PARTS))]
         losses = {name: torch.stack([one[name] for one in told]).sum() for name in told[0]}
         return {"loss": torch.stack(list(losses.values())).sum(), **{name: loss.detach() for name, loss in losses.items()}}
 
-    def part_losses(self, part: int, own: Tensor, new: Tensor, melody: Tensor) -> dict[str, Tensor]:
-        """Return the mean nats of a part's new blocks, and of its whims: ids (N, 32, 128)."""
-        network = cast(PartNetwork, self.networks[part])
-        seen = network.seen([own] if part == MELODY else [melody, own])
+    def part_losses(self, part: int, own: Tensor, all_new: Tensor) -> dict[str, Tensor]:
+        """Return the mean nats of a part's new blocks, and of its whims: its last blocks, ids (N, 32, 128), and the new ones
+        of all, ids (N, 5, 32, 128)."""
+        network, new = cast(PartNetwork, self.networks[part]), all_new[:, part]
+        seen = network.seen([own] if part == MELODY else [all_new[:, MELODY], own])
         if not self.config.noise:
             sounds = (new >= ONSET).float()
             return {"notes": F.binary_cross_entropy_with_logits(network(seen, own)[..., 0], sounds, reduction="none")
                     .sum((1, 2)).mean()}
         mean, spread = network.whim(seen, new)
         logits = network(seen, own, mean + (spread / 2).exp() * torch.randn_like(mean))
+        logits = self.leaned(part, logits, all_new)
         told = (mean.square() + spread.exp() - spread - 1).mean(0) / 2
         return {"notes": harmony_networks.nats(logits, new, own, self.config.weight).mean(),
                 "whims": told.clamp(min=self.config.free).sum()}
+
+    def leaned(self, part: int, logits: Tensor, new: Tensor) -> Tensor:
+        """Lean the logits (N, 32, 128, C) of a part to what sounds in the pitched parts before it, ids (N, 5, 32, 128)."""
+        if not MELODY < part < PITCHED:
+            return logits
+        return logits + self.concord[part - 1](new[:, :part] >= ONSET).permute(0, 2, 3, 1)
 
     # Composing
 
@@ -152,26 +162,26 @@ class Player:
     def propose(self, moment: Moment) -> tuple[Tensor, Tensor]:
         """Write the melody's next block, unless it is given, then what the others play to it."""
         new, wishes = moment.last.clone(), torch.zeros(moment.last.shape, device=self.device)
-        melody = moment.given[MELODY].expand_as(new[:, MELODY]) if moment.played[MELODY] else None
         for part in range(len(PARTS)):
-            own = moment.last[:, part]
-            new[:, part], wishes[:, part] = self.play(part, own, [own] if part == MELODY or melody is None else [melody, own])
-            melody = new[:, MELODY] if melody is None else melody
+            new[:, part], wishes[:, part] = self.play(part, moment.last[:, part], new)
+            if moment.played[part]:
+                new[:, part] = moment.given[part]
         return new, wishes
 
-    def play(self, part: int, own: Tensor, blocks: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return a part's next block, ids (B, 32, 128), and how much each cell wants to sound."""
+    def play(self, part: int, own: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a part's next block, ids (B, 32, 128), and how much each cell wants to sound; ``new`` has those before it."""
         network = cast(PartNetwork, self.family.networks[part])
-        seen = network.seen(blocks)
+        seen = network.seen([own] if part == MELODY else [new[:, MELODY], own])
         if not self.config.noise:
             chances = network(seen, own)[..., 0].sigmoid()
             sounds = chances > self.options.threshold
             return articulated(sounds, torch.zeros_like(sounds), own), chances
         whim = np.stack([one.standard_normal(self.config.noise, np.float32) for one in self.dice])
         logits = network(seen, own, torch.from_numpy(whim).to(self.device) * self.options.whim)
-        new = draw(logits, own, self.throw(BLOCK, KEYS), self.config.weight, self.options.temperature)
-        self.surprise += harmony_networks.nats(logits, new, own, 1.0)
-        return new, logits[..., 0]
+        logits = self.family.leaned(part, logits, new)
+        drawn = draw(logits, own, self.throw(BLOCK, KEYS), self.config.weight, self.options.temperature)
+        self.surprise += harmony_networks.nats(logits, drawn, own, 1.0)
+        return drawn, logits[..., 0]
 
     def throw(self, *shape: int) -> Tensor:
         """Throw numbers between 0 and 1 for each stream: (B, *shape)."""

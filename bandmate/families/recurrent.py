@@ -124,6 +124,7 @@ class Recurrent(Model):
             return F.linear(made, self.embeddings[number].weight, self.heads[number].bias)
         return self.heads[number].logits(made)
 
+    @parametrize.cached()
     def nats(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return for each field of each row but the first its surprise in nats and whether the likeliest id was right.
 

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 import bandmate.codecs.codec as codecs
 from bandmate import model, sampling
-from bandmate.codecs.roll import BLOCK, ONSET, PARTS, Roll
+from bandmate.codecs.roll import BLOCK, KEYS, ONSET, PARTS, PITCHED, Roll
 from bandmate.families import roll_blocks
+from bandmate.families.concord import Concord
 from bandmate.families.vae_bank import Bank
 from bandmate.families.vae_manner import ATTRIBUTES, LABELS
 from bandmate.families.vae_part import Onward, Part, distinct, divergence, drawn
@@ -58,6 +59,8 @@ class VaeConfig(Settings):
     """Training steps in which the KL term comes in."""
     free_nats: Annotated[float, Field(ge=0)] = 0.05
     """Nats of each latent, on average of a batch, that cost nothing."""
+    concord: bool = True
+    """Whether each part hears the tones of those before it, so that they go together."""
     bank: Annotated[int, Field(ge=0)] = 1024
     """Blocks of the training music that are kept beside the weights, to begin from and as manners."""
 
@@ -105,7 +108,8 @@ class Vae(Model):
         "medium": Size(config={"latent": 32}, training={"steps": 6000, **WINDOWS, "batch": 16, "transpose": 6}),
         "large": Size(config={"latent": 64, "width": 128, "network": 256, "bank": 2048},
                       training={"steps": 20_000, **WINDOWS, "batch": 32, "lr": 5e-4, "transpose": 6}),
-        "faithful": Size(config={"loss": "brightness", "kl_weight": 1.0, "anneal": 0, "free_nats": 0.0},
+        "faithful": Size(config={"loss": "brightness", "kl_weight": 1.0, "anneal": 0, "free_nats": 0.0,
+                                 "concord": False},
                          training={"steps": 3000, **WINDOWS}),
     }
 
@@ -117,6 +121,7 @@ class Vae(Model):
         super().__init__(config, codec)
         self.parts: Any = nn.ModuleList(Part(config.latent, config.width, config.loss == "keys", config.positive_weight)
                                         for _ in PARTS)
+        self.concord = nn.ModuleList(Concord(2 if config.loss == "keys" else 1) for _ in range(1, PITCHED) if config.concord)
         self.onward = Onward(len(PARTS), config.latent, config.network, config.dropout)
         self.bank = Bank()
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))  # training steps
@@ -137,8 +142,8 @@ class Vae(Model):
             some, place = distinct(blocks[:, number])
             mean, log = part.encode(some)
             noise = torch.randn(mean.shape, generator=dice).to(mean)
-            nats = part.nats(part.decode(drawn(mean, log, noise)), some, weighted)
-            found.append((mean[place], log[place], nats[place]))
+            logits = self.leaned(number, part.decode(drawn(mean, log, noise))[place], blocks >= ONSET)
+            found.append((mean[place], log[place], part.nats(logits, blocks[:, number], weighted)))
         mean, log, nats = (torch.stack(columns, 1) for columns in zip(*found, strict=True))
         return mean, log, nats
 
@@ -151,9 +156,28 @@ class Vae(Model):
             found.append(torch.cat([torch.zeros(0, self.config.latent, device=blocks.device), *means])[place])
         return torch.stack(found, 1)
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Return the logits (N, 5, C, 32, 128) of latents (N, 5, K)."""
-        return torch.stack([part.decode(latents[:, number]) for number, part in enumerate(self.parts)], 1)
+    def leaned(self, number: int, logits: Tensor, sounds: Tensor) -> Tensor:
+        """Lean the logits (N, C, 32, 128) of a part to what sounds in the pitched parts before it: bool (N, 5, 32, 128)."""
+        if not self.config.concord or not 0 < number < PITCHED:
+            return logits
+        return logits + self.concord[number - 1](sounds[:, :number])
+
+    def decode(self, latents: Tensor, threshold: float, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the chances (N, 5, 32, 128) that keys sound, part after part, of latents (N, 5, K); and whether they are struck.
+
+        A part hears those keys of the parts before it whose chance is above ``threshold``, or, where a part is ``known``, ids
+        (5, 32, 128) that are not all off, its keys.
+        """
+        chances, strikes = [], []
+        sounds = torch.zeros(len(latents), len(self.parts), BLOCK, KEYS, dtype=torch.bool, device=latents.device)
+        for number, part in enumerate(self.parts):
+            logits = self.leaned(number, part.decode(latents[:, number]), sounds)
+            chances.append(part.chances(logits))
+            strikes.append(logits[:, 1] > 0 if part.articulate else torch.zeros_like(sounds[:, 0]))
+            sounds[:, number] = chances[-1] > threshold
+            if known is not None and (known[number] >= ONSET).any():
+                sounds[:, number] = known[number] >= ONSET
+        return torch.stack(chances, 1), torch.stack(strikes, 1)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         blocks, music = roll_blocks.blocks_of(batch["ids"])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bandmate.codecs.roll import ONSET, PARTS
+from bandmate.codecs.roll import OFF, ONSET, PARTS
 from bandmate.codecs.roll_grammar import RollGrammar
 from bandmate.families import roll_blocks, vae_manner
 from bandmate.families.roll_blocks import Moment
@@ -44,7 +44,7 @@ class Writer:
         if not len(kept):
             shape = (len(self.randoms), len(PARTS), self.model.config.latent)
             latents = vae_manner.noise(torch.zeros(shape, device=self.device), 1.0, self.randoms)
-            return self._keys(self.model.decode(latents), roll_blocks.empty(len(latents), self.device))[0]
+            return keys(self.model, latents, roll_blocks.empty(len(latents), self.device), self.options.threshold)[0]
         able = ((kept >= ONSET).any(-1).any(-1) & required).sum(-1)
         able = torch.nonzero(able == able.max())[:, 0]
         return kept[able[torch.tensor([int(random.integers(len(able))) for random in self.randoms], device=able.device)]]
@@ -52,7 +52,8 @@ class Writer:
     def propose(self, moment: Moment) -> tuple[Tensor, Tensor]:
         """Propose the next block: see :data:`bandmate.families.roll_blocks.Propose`."""
         latents = self._between(moment) if self.ends else self._next(moment)
-        proposed, wishes = self._keys(self.model.decode(latents + self.shift), moment.last)
+        known = torch.where(moment.played[:, None, None], moment.given, OFF)
+        proposed, wishes = keys(self.model, latents + self.shift, moment.last, self.options.threshold, known)
         self.doubt += (HALF - (torch.sigmoid(wishes) - HALF).abs()).mean((1, 2, 3)).cpu().numpy()
         return proposed, wishes
 
@@ -73,9 +74,6 @@ class Writer:
         share = moment.number / max(moment.total - 1, 1)
         return torch.lerp(first, second, share).expand(len(self.randoms), -1, -1)
 
-    def _keys(self, logits: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-        return keys(self.model, logits, last, self.options.threshold)
-
 
 def foretold(onward: Onward, latents: Tensor, options: Any, randoms: Randoms, source: list[Tensor] | None = None,
              given: Tensor | None = None, known: Tensor | None = None) -> Tensor:
@@ -94,9 +92,8 @@ def foretold(onward: Onward, latents: Tensor, options: Any, randoms: Randoms, so
     return new if given is None or known is None else torch.where(known[:, None], given, new)
 
 
-def keys(model: Any, logits: Tensor, last: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+def keys(model: Any, latents: Tensor, last: Tensor, threshold: float, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return which keys are struck and held after a block ``last``, ids (B, 5, 32, 128), and how much each wants to sound, for
-    logits (B, 5, C, 32, 128)."""
-    chances = torch.stack([part.chances(logits[:, number]) for number, part in enumerate(model.parts)], 1)
-    strikes = logits[:, :, 1] > 0 if logits.shape[2] > 1 else torch.zeros_like(chances, dtype=torch.bool)
+    latents (B, 5, K); ``known`` as in the model's ``decode``."""
+    chances, strikes = model.decode(latents, threshold, known)
     return roll_blocks.articulated(chances > threshold, strikes, last), chances
