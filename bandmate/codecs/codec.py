@@ -92,6 +92,8 @@ class Codec(ABC):
 
     pad: ClassVar[int] = 0
     """The id that means: nothing here."""
+    stored: ClassVar[str] = "<i2"
+    """How ids lie in files, as numpy says it; codecs of many small ids take a byte each."""
     sizes: tuple[int, ...]
     """Vocabulary size of each field."""
     fields: tuple[str, ...]

@@ -62,6 +62,7 @@ class Roll(Codec):
     Config = RollConfig
     fields = tuple(f"{part} {pitch_name(key)}" for part in PARTS for key in range(KEYS))
     sizes = (SUSTAIN + 1,) * CELLS
+    stored = "|i1"
     config: RollConfig
 
     def encode(self, piece: Piece, labels: Labels | None = None, table: np.ndarray | None = None) -> np.ndarray:

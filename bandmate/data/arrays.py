@@ -154,7 +154,7 @@ def _write_arrays(shards: Path, count: int, out: Path, codec: Codec, index: _Ind
                 np.save(path, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
             file = stack.enter_context(stack.enter_context(whole_file(out / f"{name}.ids.npy")).open("wb"))
             np.lib.format.write_array_header_1_0(file, {
-                "descr": "<i2", "fortran_order": False, "shape": (int(lengths.sum()), len(codec.fields))})
+                "descr": codec.stored, "fortran_order": False, "shape": (int(lengths.sum()), len(codec.fields))})
             files.append(file)
         table_path = stack.enter_context(whole_file(out / "pieces.csv"))
         table = csv.writer(stack.enter_context(table_path.open("w", newline="", encoding="utf-8")))
@@ -168,9 +168,8 @@ def _write_arrays(shards: Path, count: int, out: Path, codec: Codec, index: _Ind
                 at += piece["rows"]
                 if used[number]:
                     side = int(sides[number])
-                    data = np.ascontiguousarray(rows, "<i2").tobytes()
-                    files[side].write(data)
-                    hashes[side].update(data)
+                    files[side].write(np.ascontiguousarray(rows, codec.stored).tobytes())
+                    hashes[side].update(np.ascontiguousarray(rows, "<i2").tobytes())  # of the ids, however they are stored
                     total, labels = totals[SPLITS[side]], piece["labels"]
                     table.writerow((SPLITS[side], total["pieces"], piece["path"], piece["rows"], piece["notes"],
                                     *(labels[column] for column in PIECE_COLUMNS[5:])))

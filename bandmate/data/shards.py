@@ -88,7 +88,7 @@ def encode_shard(job: Job, number: int, files: list[tuple[Entry, Known]], crashi
                            "held_out": known.held_out, "labels": vars(labels)})
     fields = len(job.codec.fields)
     with whole_file(job.folder / f"{number:06}.ids.npy") as path:
-        np.save(path, np.concatenate([np.zeros((0, fields), np.int16), *ids]))
+        np.save(path, np.concatenate([np.zeros((0, fields), np.int16), *ids], dtype=job.codec.stored, casting="same_kind"))
     with whole_file(job.folder / f"{number:06}.lines.npy") as path:
         np.save(path, np.concatenate([np.zeros((0, duplicates.KEPT), np.uint32), *lines]))
     with whole_file(job.folder / f"{number:06}.json") as path:

@@ -14,6 +14,7 @@ import pytest
 from music_made_here import band, drums_only, one_note, piece_of
 
 from bandmate.codecs.bars import Bars, BarsConfig
+from bandmate.codecs.roll import Roll
 from bandmate.codecs.triples import Triples
 from bandmate.data import prepare as prepare_module
 from bandmate.data import shards
@@ -274,3 +275,14 @@ def test_a_band_keeps_its_parts(tmp_path):
     words = Bars().words(ids)
     assert {word.split()[1] for word in words if word.startswith("part")} == {
         "piano:acoustic", "bass:finger", "pipe:flute", "drums:drums"}
+
+
+def test_many_small_ids_take_a_byte_each(tmp_path):
+    write(band(8), tmp_path / "band.mid")
+    piece = read(tmp_path / "band.mid")
+    for codec, kind in ((Roll(), np.int8), (Bars(), np.int16)):
+        prepare([str(tmp_path / "band.mid")], tmp_path / codec.name, codec.name)
+        ids = np.load(tmp_path / codec.name / "train.ids.npy")
+        assert ids.dtype == kind
+        assert len(ids) == len(codec.encode(piece))
+    assert (np.load(tmp_path / "roll" / "train.ids.npy") == Roll().encode(piece)).all()
