@@ -67,7 +67,7 @@ def rebuilt(model: Vae, blocks: Tensor, threshold: float) -> list[Row]:
     Precision and recall of the cells that sound, of those that are struck, KL in nats a block, and latents in use.
     """
     rows = []
-    chances, strikes = model.decode(model.latents(blocks), threshold)
+    guessed, strikes, _ = model.decode(model.latents(blocks), threshold)
     for number, part in enumerate(model.parts):
         own = blocks[:, number]
         plays = (own >= ONSET).flatten(1).any(1)
@@ -75,7 +75,7 @@ def rebuilt(model: Vae, blocks: Tensor, threshold: float) -> list[Row]:
         if not len(own):
             continue
         mean, log = part.encode(own)
-        sounds, true = (chances[:, number] > threshold)[plays], own >= ONSET
+        sounds, true = guessed[plays, number], own >= ONSET
         row: Row = {"part": PARTS[number], "blocks": len(own), **_hits(sounds, true, "")}
         if part.articulate:
             earlier = torch.nn.functional.pad(sounds, (0, 0, 1, 0))[:, :-1]

@@ -35,6 +35,7 @@ from bandmate.settings import Settings, UserError
 WINDOWS = {"length": 4 * BLOCK, "batch": 8, "lr": 2e-3, "transpose": 0,
            "evaluate_pieces": 24, "evaluate_every": 250, "keep_every": 500}
 AT_ONCE = 256  # blocks that are encoded together
+FAINT = 0.03  # chance of a key below which not even a part that was named plays it
 FIRST = 0.1  # share of the KL term in the first step
 
 
@@ -162,22 +163,29 @@ class Vae(Model):
             return logits
         return logits + self.concord[number - 1](sounds[:, :number])
 
-    def decode(self, latents: Tensor, threshold: float, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the chances (N, 5, 32, 128) that keys sound, part after part, of latents (N, 5, K); and whether they are struck.
+    def decode(self, latents: Tensor, threshold: float, known: Tensor | None = None, named: Tensor | None = None
+               ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return which keys sound, part after part, of latents (N, 5, K); whether they are struck; and the chance of each:
+        three times (N, 5, 32, 128).
 
-        A part hears those keys of the parts before it whose chance is above ``threshold``, or, where a part is ``known``, ids
-        (5, 32, 128) that are not all off, its keys.
+        Keys sound whose chance is above ``threshold``; of a part that is ``named``, bool (5,), fainter ones, too, until it
+        plays in a quarter of the steps. Each part hears those before it; of a part that is ``known``, ids (5, 32, 128) that
+        are not all off, those.
         """
-        chances, strikes = [], []
         sounds = torch.zeros(len(latents), len(self.parts), BLOCK, KEYS, dtype=torch.bool, device=latents.device)
+        strikes, chances = sounds.clone(), sounds.float()
         for number, part in enumerate(self.parts):
             logits = self.leaned(number, part.decode(latents[:, number]), sounds)
-            chances.append(part.chances(logits))
-            strikes.append(logits[:, 1] > 0 if part.articulate else torch.zeros_like(sounds[:, 0]))
-            sounds[:, number] = chances[-1] > threshold
+            chance = chances[:, number] = part.chances(logits)
+            limit = chance.new_full((len(latents),), threshold)
+            if named is not None and named[number]:
+                limit = chance.amax(-1).topk(BLOCK // 4)[0][:, -1].clamp(FAINT, threshold)
+            sounds[:, number] = chance >= limit[:, None, None]
+            if part.articulate:
+                strikes[:, number] = logits[:, 1] > 0
             if known is not None and (known[number] >= ONSET).any():
                 sounds[:, number] = known[number] >= ONSET
-        return torch.stack(chances, 1), torch.stack(strikes, 1)
+        return sounds, strikes, chances
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         blocks, music = roll_blocks.blocks_of(batch["ids"])

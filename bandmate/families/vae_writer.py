@@ -37,7 +37,8 @@ class Writer:
             manner = torch.cat([manner, vae_manner.of_files(model.codec, options.like).to(self.device)])
         self.source = vae_manner.unique(manner, model.latents(manner)) if len(manner) else None
         self.ends = [model.latents(vae_manner.of_files(model.codec, [path]).to(self.device)) for path in options.between]
-        self.start = self._start(kept, torch.from_numpy(grammar.required).to(self.device))
+        self.named = torch.from_numpy(grammar.required).to(self.device)
+        self.start = self._start(kept, self.named)
 
     def _start(self, kept: Tensor, required: Tensor) -> Tensor:
         """Choose a block to go on from for each stream, one in which those who were named play, if there is one."""
@@ -53,7 +54,7 @@ class Writer:
         """Propose the next block: see :data:`bandmate.families.roll_blocks.Propose`."""
         latents = self._between(moment) if self.ends else self._next(moment)
         known = torch.where(moment.played[:, None, None], moment.given, OFF)
-        proposed, wishes = keys(self.model, latents + self.shift, moment.last, self.options.threshold, known)
+        proposed, wishes = keys(self.model, latents + self.shift, moment.last, self.options.threshold, known, self.named)
         self.doubt += (HALF - (torch.sigmoid(wishes) - HALF).abs()).mean((1, 2, 3)).cpu().numpy()
         return proposed, wishes
 
@@ -92,8 +93,9 @@ def foretold(onward: Onward, latents: Tensor, options: Any, randoms: Randoms, so
     return new if given is None or known is None else torch.where(known[:, None], given, new)
 
 
-def keys(model: Any, latents: Tensor, last: Tensor, threshold: float, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def keys(model: Any, latents: Tensor, last: Tensor, threshold: float, known: Tensor | None = None,
+         named: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return which keys are struck and held after a block ``last``, ids (B, 5, 32, 128), and how much each wants to sound, for
-    latents (B, 5, K); ``known`` as in the model's ``decode``."""
-    chances, strikes = model.decode(latents, threshold, known)
-    return roll_blocks.articulated(chances > threshold, strikes, last), chances
+    latents (B, 5, K); ``known`` and ``named`` as in the model's ``decode``."""
+    sounds, strikes, chances = model.decode(latents, threshold, known, named)
+    return roll_blocks.articulated(sounds, strikes, last), chances
