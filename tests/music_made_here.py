@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from pathlib import Path
 
 import mido
 import numpy as np
@@ -10,6 +12,7 @@ import pretty_midi
 import symusic
 from hypothesis import strategies as st
 
+from bandmate.music.files import write
 from bandmate.music.grid import note_table
 from bandmate.music.request import Request
 from bandmate.music.theory import parse_key, parse_metre, scale
@@ -34,6 +37,13 @@ def piece_of(parts: dict[int, list[Note]], metres: dict[float, tuple[int, int]] 
             track.notes.append(symusic.Note(round(start * ticks), round(length * ticks), pitch, velocity))
         piece.tracks.append(track)
     return piece
+
+
+def songbook(folder: Path, song: Callable[[int], Piece], count: int = 12) -> Path:
+    """Write songs 0, 1, ... into a folder, as MIDI files; return it."""
+    for number in range(count):
+        write(song(number), folder / f"{number}.mid")
+    return folder
 
 
 def one_note(pitch: int = 60, program: int = 0) -> Piece:

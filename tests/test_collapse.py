@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from music_made_here import piece_of
+from music_made_here import piece_of, songbook
 
 from bandmate import checkpoint
 from bandmate.checkpoint import Card
@@ -15,7 +15,6 @@ from bandmate.data.prepare import prepare
 from bandmate.data.windows import Prepared
 from bandmate.failings import Way
 from bandmate.families.gan import Gan
-from bandmate.music.files import write
 from bandmate.piece import Piece
 from bandmate.settings import UserError
 
@@ -29,10 +28,7 @@ def song(seed: int) -> Piece:
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("midis")
-    for number in range(12):
-        write(song(number), folder / f"{number}.mid")
-    return folder
+    return songbook(tmp_path_factory.mktemp("midis"), song)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from music_made_here import piece_of
+from music_made_here import piece_of, songbook
 
 from bandmate import checkpoint
 from bandmate.checkpoint import Card
@@ -12,7 +12,6 @@ from bandmate.data.prepare import prepare
 from bandmate.data.windows import Prepared
 from bandmate.failings import HUMAN, Way, drift, failings
 from bandmate.families.lstm import Lstm
-from bandmate.music.files import write
 from bandmate.settings import UserError
 
 SHAPE = {"width": 16, "layers": 1, "embedding": 8, "dropout": 0.0}
@@ -27,10 +26,7 @@ def song(seed):
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("midis")
-    for number in range(12):
-        write(song(number), folder / f"{number}.mid")
-    return folder
+    return songbook(tmp_path_factory.mktemp("midis"), song)
 
 
 @pytest.fixture(scope="module")

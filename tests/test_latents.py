@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from music_made_here import band, piece_of
+from music_made_here import band, piece_of, songbook
 
 from bandmate import checkpoint, latents
 from bandmate.codecs import roll as c
@@ -15,7 +15,6 @@ from bandmate.families.markov import Markov
 from bandmate.families.melody_vae import MelodyVae
 from bandmate.families.roll_blocks import blocks_of
 from bandmate.families.vae import Vae
-from bandmate.music.files import write
 from bandmate.settings import UserError
 
 
@@ -29,10 +28,7 @@ def song(seed: int):
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("midis")
-    for number in range(12):
-        write(song(number), folder / f"{number}.mid")
-    return folder
+    return songbook(tmp_path_factory.mktemp("midis"), song)
 
 
 @pytest.fixture(scope="module")
