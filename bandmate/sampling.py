@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,6 +87,10 @@ class Dice:
         self.options = options
         self.surprise = [[] for _ in range(streams)]  # type: list[list[float]]
         """Of each stream, the surprise in nats of each draw that had a choice."""
+
+    def mean_surprise(self) -> np.ndarray:
+        """Return the mean surprise of the draws of each stream: (B,)."""
+        return np.array([np.mean(surprise or [0.0]) for surprise in self.surprise])
 
     def draw(self, logits: Tensor, mask: np.ndarray) -> Tensor:
         """Draw one id a row (B,) among those that ``mask`` (B, V) allows."""
@@ -191,8 +195,8 @@ def write(model: Any, grammar: Grammar, options: Options, progress: Progress = u
     """Write one stream of rows (N, F) a variant, until the grammar says that all are done.
 
     When the memory is full, or what is given changes, the streams hear anew what the grammar says, and writing goes on.
-    Of several candidates the one is kept that misses the least of the character asked for; among equals the likeliest,
-    by the mean surprise of its draws.
+    Of several candidates the one is kept that misses the least of what was asked for; among equals the likeliest, by the
+    mean surprise of its draws.
     """
     with quietly(model):
         return _write(model, grammar, options, progress, multiply)
@@ -212,10 +216,14 @@ def _write(model: Any, grammar: Grammar, options: Options, progress: Progress, m
         rows.append(row[:, None])
         progress(grammar.progress, lambda: [grammar.piece(stream) for stream in _streams(rows, model)[::options.candidates]])
     streams = _streams(rows, model)
-    order = [(grammar.misses(stream), float(np.mean(surprise or [0])))
-             for stream, surprise in zip(streams, dice.surprise, strict=True)]
-    tries = [range(variant * options.candidates, (variant + 1) * options.candidates) for variant in range(options.variants)]
-    return [streams[min(numbers, key=lambda n: order[n])] for numbers in tries]
+    return [streams[number] for number in kept(grammar, streams, dice.mean_surprise(), options.candidates)]
+
+
+def kept(grammar: Grammar, streams: Sequence[np.ndarray], cost: np.ndarray, candidates: int) -> list[int]:
+    """Return which stream is kept of each run of so many candidates: the one that misses the least of what was asked for;
+    among equals that of the least cost (B,)."""
+    order = [(grammar.misses(stream), float(each)) for stream, each in zip(streams, cost, strict=True)]
+    return [min(range(first, first + candidates), key=lambda n: order[n]) for first in range(0, len(order), candidates)]
 
 
 def _streams(rows: list[np.ndarray], model: Any) -> list[np.ndarray]:

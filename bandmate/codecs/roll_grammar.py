@@ -70,13 +70,19 @@ class RollGrammar(Grammar):
         limits = request.limits("max_polyphony")
         self.most = np.array([limits.get(families.get(part, -1), c.KEYS) for part in range(len(c.PARTS))])
         self.last_bar = int(lines[-2]) if len(lines) > 1 else 0
-        starts = np.array(lines[:-1])
+        self.bars = starts = np.array(lines[:-1])
+        """Steps at which bars begin."""
         self.entry = np.array([max(starts[self.free[starts, part]], default=self.steps) for part in range(len(c.PARTS))])
         """The step at which a part that was named enters at the latest: (5,)."""
         self.written = 0
         self.before = np.full((rows, c.CELLS), c.OFF)
         self.struck = np.zeros((rows, len(c.PARTS)), bool)
         self._look()
+
+    def misses(self, stream: np.ndarray) -> int:
+        """Count the bars in which parts that were named are silent."""
+        sounds = c.sounding(stream[self.first:self.first + self.steps]).any(-1)
+        return int((~np.logical_or.reduceat(sounds, self.bars)[:, self.required]).sum())
 
     def _new(self) -> list[int]:
         """Plan a new piece; return its bar lines."""

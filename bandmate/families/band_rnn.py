@@ -211,9 +211,8 @@ class BandRnn(Model):
             grammar.advance(row)
             ids = torch.cat([ids, torch.from_numpy(row).to(ids)[:, None]], 1)
             progress(grammar.progress, partial(_read, grammar, ids[::options.candidates]))
-        surprise = np.array([np.mean(draws or [0.0]) for draws in dice.surprise]).reshape(options.variants, -1)
-        best = surprise.argmin(1) + np.arange(options.variants) * options.candidates
-        return _read(grammar, ids[torch.from_numpy(best).to(device)])
+        best = sampling.kept(grammar, list(ids.cpu().numpy()), dice.mean_surprise(), options.candidates)
+        return _read(grammar, ids[best])
 
     def _hear(self, ids: Tensor, state: object) -> tuple[Moment, object]:
         """Return what is known before the next step of some streams (B, T, 640), and the state of the network there.

@@ -29,7 +29,7 @@ from bandmate.families.chorale_hearing import FAR, Heard
 from bandmate.layers import rotary, turn
 from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
 from bandmate.piece import Piece
-from bandmate.sampling import Dice, begin
+from bandmate.sampling import Dice, begin, kept
 from bandmate.settings import Settings, UserError
 
 HELD_SHARE = 4  # in training one in so many steps off the eighths is judged: hardly a voice moves there
@@ -181,9 +181,8 @@ class Chorales(Model):
                 ids[:, -1, voice + 1] = dice.draw(logits, grammar.mask(voice + 1, chosen)).to(device)
             grammar.advance(ids[:, -1].cpu().numpy())
             progress(grammar.progress, partial(_read, grammar, ids.cpu().numpy()[::options.candidates]))
-        surprise = np.array([np.mean(draws or [0.0]) for draws in dice.surprise]).reshape(options.variants, -1)
-        best = surprise.argmin(1) + np.arange(options.variants) * options.candidates
-        return list(ids[torch.from_numpy(best).to(device)].cpu().numpy())
+        written = list(ids.cpu().numpy())
+        return [written[number] for number in kept(grammar, written, dice.mean_surprise(), options.candidates)]
 
 
 def _read(grammar: codecs.Grammar, streams: np.ndarray) -> list[Piece]:

@@ -27,7 +27,7 @@ from bandmate.families.frame_heads import Independent, Joint
 from bandmate.families.frame_hearing import CLOCKS, MATCHES, Heard, clock
 from bandmate.model import AnyOptions, Model, Options, Progress, Size, unwatched
 from bandmate.piece import Piece
-from bandmate.sampling import Dice, begin
+from bandmate.sampling import Dice, begin, kept
 from bandmate.settings import Settings
 
 PHRASES = {"length": 512, "batch": 8, "transpose": 0, "lr": 2e-3,  # all in one tonic, which tells much: no other keys
@@ -142,9 +142,8 @@ class FramesModel(Model):
             ids = torch.cat([ids, torch.from_numpy(frame).to(ids)[:, None]], 1)
             grammar.advance(frame)
             progress(grammar.progress, partial(_read, grammar, ids[::options.candidates]))
-        surprise = np.array([np.mean(draws or [0.0]) for draws in dice.surprise]).reshape(options.variants, -1)
-        best = surprise.argmin(1) + np.arange(options.variants) * options.candidates
-        return list(ids.cpu().numpy()[best])
+        written = list(ids.cpu().numpy())
+        return [written[number] for number in kept(grammar, written, dice.mean_surprise(), options.candidates)]
 
 
 def _read(grammar: FramesGrammar, ids: Tensor) -> list[Piece]:

@@ -190,17 +190,15 @@ class Gan(Model):
         walk = Walk(self, options if isinstance(options, GanOptions) else GanOptions(**options.model_dump()), grammar.rows)
         with sampling.quietly(self):
             ids = write(grammar, empty(grammar.rows, self.steps.device), walk.propose, options.candidates, progress)
-            return read(grammar, ids[self.best(ids, options.candidates)])
+            dislike = -self.liked(ids).cpu().numpy() if options.candidates > 1 else np.zeros(len(ids))
+        return read(grammar, ids[sampling.kept(grammar, list(ids.cpu().numpy()), dislike, options.candidates)])
 
     @torch.inference_mode()
-    def best(self, ids: Tensor, candidates: int) -> Tensor:
-        """Return the number of the candidate of each variant, among rows (B, T, 640), that the judge likes best."""
-        numbers = torch.arange(len(ids), device=ids.device).view(-1, candidates)
-        if candidates == 1:
-            return numbers[:, 0]
-        likes = torch.stack([torch.cat([self.judge(picture(block, self.original)) for block in blocks.split(1)]).mean()
-                             for blocks in blocks_of(ids)[0]])  # one by one, so that who is judged with whom is all the same
-        return numbers[torch.arange(len(numbers)), likes.view_as(numbers).argmax(1)]
+    def liked(self, ids: Tensor) -> Tensor:
+        """Return how well the judge likes each of some streams (B, T, 640): one by one, so that it is all the same who is
+        judged with whom."""
+        return torch.stack([torch.cat([self.judge(picture(block, self.original)) for block in blocks.split(1)]).mean()
+                            for blocks in blocks_of(ids)[0]])
 
 
 class Walk:

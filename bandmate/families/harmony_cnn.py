@@ -23,7 +23,7 @@ from bandmate.codecs.roll import BLOCK, KEYS, OFF, ONSET, PARTS, PITCHED, Roll
 from bandmate.families import harmony_networks
 from bandmate.families.concord import Concord
 from bandmate.families.harmony_networks import PartNetwork, draw
-from bandmate.families.roll_blocks import Moment, articulated, begin, blocks_of, empty, read, write
+from bandmate.families.roll_blocks import Moment, articulated, begin, blocks_of, empty, kept, read, write
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
 from bandmate.piece import Piece
 from bandmate.settings import Settings, UserError
@@ -138,8 +138,7 @@ class HarmonyCnn(Model):
                         grammar.rows)
         with sampling.quietly(self):
             ids = write(grammar, player.start(), player.propose, options.candidates, progress)
-        likeliest = player.surprise.view(-1, options.candidates).argmin(1).cpu()
-        return read(grammar, ids[likeliest + torch.arange(options.variants) * options.candidates])
+        return read(grammar, kept(grammar, ids, player.surprise, options.candidates))
 
 
 class Player:

@@ -99,6 +99,13 @@ def read(grammar: RollGrammar, ids: Tensor) -> list[Piece]:
     return [grammar.piece(stream) for stream in ids.cpu().numpy()]
 
 
+def kept(grammar: RollGrammar, ids: Tensor, cost: Tensor, candidates: int) -> Tensor:
+    """Return the streams (variants, T, 640) to keep, of streams (B, T, 640): see :func:`bandmate.sampling.kept`. The cost (B,)
+    is shared out among the notes, so that silence is not the cheapest."""
+    notes = (ids == ONSET).sum((1, 2)).clamp(min=1).cpu().numpy()
+    return ids[sampling.kept(grammar, list(ids.cpu().numpy()), cost.cpu().numpy() / notes, candidates)]
+
+
 def empty(rows: int, device: torch.device) -> Tensor:
     """Return silent blocks, ids (rows, 5, 32, 128)."""
     return torch.full((rows, len(PARTS), BLOCK, KEYS), OFF, device=device)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
@@ -246,8 +245,7 @@ class Vae(Model):
         with sampling.quietly(self), torch.inference_mode():
             writer = Writer(self, wish, grammar)
             ids = roll_blocks.write(grammar, writer.start, writer.propose, wish.candidates, progress)
-        best = writer.doubt.reshape(wish.variants, -1).argmin(1) + np.arange(wish.variants) * wish.candidates
-        return roll_blocks.read(grammar, ids[torch.from_numpy(best)])
+        return roll_blocks.read(grammar, roll_blocks.kept(grammar, ids, torch.from_numpy(writer.doubt), wish.candidates))
 
     def _check(self, options: VaeOptions) -> None:
         if options.top_k or options.min_p:
