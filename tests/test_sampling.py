@@ -14,7 +14,7 @@ from bandmate.codecs.codec import Grammar
 from bandmate.families.bands import Bands, BandsConfig
 from bandmate.model import Options
 from bandmate.obedience.learnt import levels_of
-from bandmate.sampling import Dice, Hand, chances, write
+from bandmate.sampling import Dice, Hand, chances, kept, write
 from bandmate.settings import UserError
 
 LOGITS = np.log(np.array([0.5, 0.25, 0.15, 0.1]))
@@ -151,3 +151,14 @@ def test_what_is_written_so_far_can_be_read(model, wish):
     assert len(seen[-1]) == 2
     assert max(seen[-1]) > max(seen[0])
     assert any(last == piece.note_num() for last, piece in zip(seen[-1], pieces, strict=True))
+
+
+def test_what_misses_least_is_kept_and_among_equals_what_costs_least() -> None:
+    class Counting:
+        def misses(self, stream: np.ndarray) -> int:
+            return int(stream.sum())
+
+    streams = [np.array([[misses]]) for misses in (2, 1, 1, 0, 5, 5)]
+    cost = np.array([0.0, 3.0, 2.0, 9.0, 1.0, 0.5])
+    assert kept(Counting(), streams, cost, 3) == [2, 3]  # type: ignore[arg-type]
+    assert kept(Counting(), streams, cost, 1) == [*range(6)]  # type: ignore[arg-type]

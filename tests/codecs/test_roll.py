@@ -238,3 +238,14 @@ def test_what_is_held_but_was_not_struck():
     assert len(note_table(ROLL.decode(inside))) < len(note_table(ROLL.decode(mended)))
     assert len(ROLL.decode(np.full((3, c.CELLS), 7)).tracks) == 0
     assert len(ROLL.decode(np.zeros((0, c.CELLS), int)).tracks) == 0
+
+
+def test_bars_in_which_somebody_named_is_silent_are_counted():
+    grammar = ROLL.grammar(Request(bars=2, instruments=("piano", "bass")), 1)
+    ids = np.full((grammar.steps, c.CELLS), c.OFF)
+    assert grammar.misses(ids) == 4
+    ids[0, c.PARTS.index("piano") * c.KEYS + 60] = c.ONSET  # in the first bar
+    ids[-1, c.PARTS.index("bass") * c.KEYS + 40] = c.ONSET  # in the second
+    assert grammar.misses(ids) == 2
+    ids[:, c.PARTS.index("strings") * c.KEYS + 60] = c.ONSET  # not asked for
+    assert grammar.misses(ids) == 2
