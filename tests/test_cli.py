@@ -30,7 +30,7 @@ COMMANDS = ("generate", "continue", "complete", "infill", "accompany", "vary", "
             "info", "tokens", "search",
             "corpora", "fetch", "prepare", "train bands", "models", "export", "benchmark speed", "benchmark obedience",
             "benchmark jsb", "benchmark frames", "benchmark style", "benchmark failings", "benchmark collapse",
-            "benchmark latents", "recognise train", "recognise file", "rhythm euclid",
+            "benchmark latents", "benchmark styles", "recognise train", "recognise file", "rhythm euclid",
             "rhythm named", "rhythm random", "vocabulary", "studio", "evaluate", "compare", "copies", "leaks")
 
 

@@ -13,7 +13,7 @@ from bandmate.checkpoint import Card
 from bandmate.families import FAMILIES
 from bandmate.settings import UserError
 
-TESTED_APART = {"chorales", "frames", "chords", "band_rnn", "vae", "gan", "melody_vae", "harmony_cnn"}
+TESTED_APART = {"chorales", "frames", "chords", "band_rnn", "vae", "gan", "melody_vae", "harmony_cnn", "style_vae"}
 each_family = pytest.mark.parametrize("tiny", TINY, ids=str)
 each_composer = pytest.mark.parametrize("tiny", COMPOSERS, ids=str)
 

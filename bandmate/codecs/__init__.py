@@ -10,6 +10,7 @@ from bandmate.codecs.miditok import MidiLike, Remi, Tsd
 from bandmate.codecs.names import Names
 from bandmate.codecs.ngrams import Ngrams
 from bandmate.codecs.notewise import Notewise
+from bandmate.codecs.onsets import Onsets
 from bandmate.codecs.roll import Roll
 from bandmate.codecs.triples import Triples
 from bandmate.codecs.voices import Voices
@@ -17,8 +18,8 @@ from bandmate.settings import UserError, nearest
 
 CODECS: dict[str, type[Codec]] = {
     "bars": Bars, "triples": Triples, "voices": Voices, "frames": Frames, "roll": Roll,
-    "names": Names, "intervals": Intervals, "notewise": Notewise, "chordwise": Chordwise, "ngrams": Ngrams, "bpe": Bpe,
-    "remi": Remi, "tsd": Tsd, "midilike": MidiLike,
+    "names": Names, "intervals": Intervals, "notewise": Notewise, "onsets": Onsets, "chordwise": Chordwise, "ngrams": Ngrams,
+    "bpe": Bpe, "remi": Remi, "tsd": Tsd, "midilike": MidiLike,
 }
 
 

@@ -61,8 +61,8 @@ class SoloGrammar(Grammar):
         empty = lines[np.searchsorted(lines, first, side="right") - 1]  # whole bars of silence
         notes[:, START] -= empty
         self.given_steps = self.before - int(empty)
-        grid = GridPiece(tidy(notes), np.array([[0, 4, 4]], np.int32), self.given_steps, self.codec.steps_per_quarter)
-        self.heard = self.codec.music(grid) if len(notes) else self.header[:0]
+        self.given = GridPiece(tidy(notes), np.array([[0, 4, 4]], np.int32), self.given_steps, self.codec.steps_per_quarter)
+        self.heard = self.codec.music(self.given) if len(notes) else self.header[:0]
 
     def _pitches(self) -> np.ndarray:
         """Return which pitches may be played: bool (128,)."""

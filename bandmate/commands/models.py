@@ -14,6 +14,7 @@ from bandmate.commands.jsb import jsb
 from bandmate.commands.latents import latents
 from bandmate.commands.recognise import style
 from bandmate.commands.screen import progress_bar
+from bandmate.commands.styles import styles
 from bandmate.music.request import Request
 from bandmate.piece import Piece
 from bandmate.settings import UserError
@@ -71,7 +72,7 @@ def export(model: str, folder: Path) -> None:
 
 
 benchmark = make_app("benchmark", group="Models", help="Measure bandmate on this machine.")
-for function in (jsb, frames, style, failings, collapse, latents):
+for function in (jsb, frames, style, styles, failings, collapse, latents):
     benchmark.command(function)
 
 

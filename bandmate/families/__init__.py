@@ -15,6 +15,7 @@ from bandmate.families.lstm import Lstm
 from bandmate.families.markov import Markov
 from bandmate.families.melody_vae import MelodyVae
 from bandmate.families.rhythm_net import RhythmNet
+from bandmate.families.style_vae import StyleVae
 from bandmate.families.vae import Vae
 from bandmate.model import Model
 
@@ -26,6 +27,7 @@ FAMILIES: dict[str, type[Model]] = {
     "band_rnn": BandRnn,
     "vae": Vae,
     "melody_vae": MelodyVae,
+    "style_vae": StyleVae,
     "gan": Gan,
     "harmony_cnn": HarmonyCnn,
     "chords": Chords,

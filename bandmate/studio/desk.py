@@ -26,7 +26,7 @@ from bandmate.studio.writing import LONGEST_S, write
 SEEDS = 2**31
 MOST_BARS = 128
 MOST_VARIANTS = 8
-PLACES = ("rhythm_model", "like", "between")
+PLACES = ("rhythm_model", "like", "content", "between")
 """Options that are paths: no visitor names one."""
 ACTS = ("continue", "vary", "again")
 Stage = dict[str, Any]

@@ -180,6 +180,7 @@ FIVE: dict[str, Effect] = {
     "alpha": Effect(1, differs),
     "song": Effect("a song", differs),
     "era": Effect("an era", differs),
+    "strength": Effect(8, differs),
 }
 """What those have who write for five instruments."""
 

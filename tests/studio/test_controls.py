@@ -52,6 +52,7 @@ HELD = {
     "gan": {*ROLL, "threshold", "change", "candidates"},
     "harmony_cnn": {*ROLL, "candidates"},
     "melody_vae": {*LINE, "seed", "variants", "noise_sd"},
+    "style_vae": {*LINE, "change", "strength", *DRAWN},
     "chords": {*LINE, "variants", "seed", *RHYTHM, *CHORDS},
     "lstm": {*LINE, *RHYTHM, *DRAWN},
     "gru": {*LINE, *DRAWN},
