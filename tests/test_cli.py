@@ -19,6 +19,7 @@ from bandmate.cli import INTERRUPTED, main
 from bandmate.codecs import CODECS
 from bandmate.codecs.learnt import with_words_of
 from bandmate.commands.compose import _options_of
+from bandmate.commands.pieces import MOST_SHOWN
 from bandmate.commands.results import free, place
 from bandmate.families import FAMILIES
 from bandmate.model import Model, Options
@@ -251,7 +252,8 @@ def test_tokens(capsys, song, codec):
     shown = lines(capsys)
     reader = with_words_of(CODECS[codec](), [read(song)])
     ids = reader.encode(read(song))
-    assert [[int(word) for word in line.split()[1:1 + ids.shape[1]]] for line in shown] == ids.tolist()
+    if ids.shape[1] <= MOST_SHOWN:  # of longer rows only the words are shown
+        assert [[int(word) for word in line.split()[1:1 + ids.shape[1]]] for line in shown] == ids.tolist()
     assert [line.split("  ")[-1].strip() for line in shown] == [word.split("  ")[-1].strip() for word in reader.words(ids)]
 
 

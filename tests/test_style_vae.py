@@ -280,7 +280,7 @@ def notes_at_once(pieces: list[Piece]) -> float:
 
 
 def test_a_learnt_style_sounds_like_itself(learnt):
-    chorales, reels = (learnt.generate(learnt.Options(bars=8, style=style, variants=4)) for style in CODEC.labels)
+    chorales, reels = (learnt.generate(learnt.Options(bars=8, style=style, variants=4, strength=2)) for style in CODEC.labels)
     assert notes_at_once(chorales) > 2 > 1.3 > notes_at_once(reels)
 
 

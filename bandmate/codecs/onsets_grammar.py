@@ -67,7 +67,8 @@ class OnsetsGrammar(SoloGrammar):
                 into[self.codec.first:] = self.keys
                 if last != NONE and now == end - 1:  # nothing may begin later
                     into[self.codec.first:self.codec.first + last + 1] = False
-                into[END] = last != NONE and (end < self.end or max(self.until[number].values()) > self.end - self.bar)
+                into[END] = last != NONE and now >= end - self.bar and (  # no stretch falls silent before its last bar
+                    end < self.end or max(self.until[number].values()) > self.end - self.bar)
             elif field == o.WAIT:
                 soonest = int(last != NONE and chosen[number, o.KEY] - self.codec.first <= last)
                 opens = self.draft is None and last == NONE and not self.base[number]

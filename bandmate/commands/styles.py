@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from bandmate.commands.screen import progress_bar, say
-from bandmate.settings import UserError
+from bandmate.settings import UserError, demand
 
 SCORES = ("chance", "histogram", "accuracy", "balanced")
 """Of a recogniser, on whole held-out pieces."""
@@ -49,9 +49,8 @@ def styles(*models: str, data: Path, recogniser: Path, pieces: int = 20, bars: i
     from bandmate.output.styles import draw_adversaries, plain, write_styles
     from bandmate.recognise import load
     from bandmate.styles import about_styles, measure
-    for name, value, least, most in (("pieces", pieces, 1, 64), ("bars", bars, BARS, 1000)):
-        if not least <= value <= most:
-            raise UserError(f"{name} is {value}; a number from {least} to {most} was expected; name another")
+    demand("pieces", pieces, 1, 64)
+    demand("bars", bars, BARS, 1000)
     if not models:
         raise UserError("no model was named; at least one was expected; for example: "
                         "bandmate benchmark styles runs/style --data data/ --recogniser styles.safetensors")

@@ -107,6 +107,8 @@ class StyleVaeConfig(Settings):
 class StyleVaeOptions(model.Options):
     """What a person may turn."""
 
+    temperature: Annotated[float, Field(ge=0, le=5)] = 0.6
+    """How freely notes are drawn: 0 always takes the likeliest, 1 follows the model, more is wilder."""
     style: str | None = None
     """Style that the model knows (see `bandmate models`), or several with their shares ("bach:0.7,folk:0.3"). Left out, that of
     the content or the prompt; without one, any."""
@@ -118,7 +120,7 @@ class StyleVaeOptions(model.Options):
     change: Annotated[float, Field(ge=0, le=1)] = 0.5
     """How much each four bars differ from those before: 0 repeats them, 1 begins anew."""
 
-    strength: Annotated[float, Field(ge=0, le=8)] = 2.0
+    strength: Annotated[float, Field(ge=0, le=8)] = 1.0
     """How strongly the style is heard: 1 as learnt, 0 not at all, more is more of what sets it apart."""
 
     @field_validator("between", mode="before")
