@@ -110,10 +110,11 @@ def draw_beta(rows: Sequence[Mapping[str, Any]], path: Path) -> list[Path]:
 
 
 def draw_adversaries(models: Sequence[str], folder: Path) -> list[Path]:
-    """Draw the losses of a discriminator and of the encoder that learnt against it, for each run folder that has them."""
+    """Draw the losses of a discriminator and of the encoder that learnt against it, for each run folder that has them, from
+    when both have had their turn."""
     drawn = []
     for model in dict.fromkeys(models):
-        rows = [row for row in Run(model).rows() if all(name in row for name in BOTH)] if Path(model).is_dir() else []
+        rows = [row for row in Run(model).rows() if all(row.get(name) for name in BOTH)] if Path(model).is_dir() else []
         if rows:
             drawn.append(_save(_twins(rows), folder / f"adversary-{Path(model).resolve().name}.png"))
     return drawn
