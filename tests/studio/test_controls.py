@@ -52,7 +52,7 @@ HELD = {
     "gan": {*ROLL, "threshold", "change", "candidates"},
     "harmony_cnn": {*ROLL, "candidates"},
     "melody_vae": {*LINE, "seed", "variants", "noise_sd"},
-    "style_vae": {*LINE, "change", "strength", *DRAWN},
+    "style_vae": {*LINE, "change", *DRAWN},
     "chords": {*LINE, "variants", "seed", *RHYTHM, *CHORDS},
     "lstm": {*LINE, *RHYTHM, *DRAWN},
     "gru": {*LINE, *DRAWN},
@@ -61,9 +61,11 @@ HELD = {
 }
 """What the further families hold. All else they refuse, with a sentence."""
 
-IDLE = {"vae": ("alpha",), "harmony_cnn": ("threshold", "whim"), "melody_vae": ("max_polyphony",)}
+IDLE = {"vae": ("alpha",), "harmony_cnn": ("threshold", "whim"), "melody_vae": ("max_polyphony",),
+        "style_vae": ("strength",)}
 """What a family may neither hold nor refuse beside its own IDLE: there is no manner to go towards by itself, only the original
-`harmony_cnn` has a threshold, in one that has learnt nothing a whim tells nothing, and a line has one voice."""
+`harmony_cnn` has a threshold, in one that has learnt nothing a whim tells nothing, a line has one voice,
+and one that was told no styles has none to make stronger."""
 
 TOGETHER = {"bars": 3, "instruments": ["strings"], "tempo": "91", "metre": "3/4", "key": "D minor", "pitches": "strings:C4-C6",
             "max_polyphony": "2", "max_leap": "12"}
