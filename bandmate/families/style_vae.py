@@ -7,9 +7,9 @@ here, or LSTMs with normed sums; the original's were HyperLSTMs.
 
 The size "original" has the original's widths, losses and cold soft draws of the style (Gumbel-softmax). Ours draws one style
 alone and passes the gradient straight through, gets colder in learning, tells the decoder the latent and the time with every
-row, and hides some rows from it, so that it needs the latent; and the middle of the contents is kept the same for all styles.
-"one-hot" is the baseline that is told the true style as a bare
-label; "adversarial" takes the style out of the content (see ``style_vae_adversary``).
+row, and hides some rows from it, so that it needs the latent; holds contents of different styles together while learning, and
+when composing counts them from the home of their style (see ``style_vae_homes``). "one-hot" is the baseline that is told the
+true style as a bare label; "adversarial" takes the style out of the content (see ``style_vae_adversary``).
 """
 
 from __future__ import annotations
