@@ -18,12 +18,13 @@ from torch.nn import functional as F
 
 from bandmate.data.windows import Prepared
 from bandmate.evaluate import held_out
-from bandmate.families.vae_part import divergence
+from bandmate.families.vae_part import divergence, drawn
 from bandmate.latents import ACTIVE
 from bandmate.model import Model
 from bandmate.recognise import Verdict
 from bandmate.settings import UserError
 
+DRAWS = 4  # of the content of each stretch
 HIDDEN, ROUNDS, RATE, DECAY = 64, 300, 1e-2, 1e-3  # of the probe, which hears all training stretches in every round
 STRETCHES = 4000  # of a split, at most, that are looked at
 LENGTH, BATCH = 512, 32  # rows of a window, and windows at once
@@ -80,7 +81,7 @@ def latents(model: Model, test: Read) -> Row:
                   "commonest style, %": 100 * float(torch.bincount(test.right).max() / len(test.right))}
 
 
-def probe(train: Read, valid: Read, test: Read, seed: int = 0) -> float:
+def probe(train: Read, valid: Read, test: Read, *, seed: int = 0) -> float:
     """Return how well a fresh network names the style of held-out content: the mean share named rightly over styles, 0 to 1.
 
     It learns from the means of ``train``, every style counting the same, and is kept as it is best on ``valid``. By chance it
@@ -106,6 +107,18 @@ def probe(train: Read, valid: Read, test: Read, seed: int = 0) -> float:
                 if score > best:
                     best, said = score, network(asked)
     return _balanced(said, test.right)
+
+
+def as_heard(model: Any, read: Read, seed: int = 0) -> Read:
+    """Return some draws from each content, as the decoder hears it while learning, counted from the home of its style.
+
+    The content of a VAE is a distribution; its mean is more than the decoder ever learns to listen to. Where a model has homes
+    for its styles, contents are counted from there when a tune changes its manner.
+    """
+    mean, log, right = (values.repeat(DRAWS, *[1] * (values.ndim - 1)) for values in (read.mean, read.log, read.right))
+    content = drawn(mean, log, torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed)))
+    with torch.no_grad():
+        return read._replace(mean=model.homes.from_home(content, right), right=right)
 
 
 def _balanced(logits: Tensor, right: Tensor) -> float:

@@ -70,7 +70,9 @@ def listen(way: Way, audience: Audience, pieces: int, seed: int = 0,
                 "overlap": value_or_reason(sets.mean_overlap, everything, _all(audience.people)), **musical(everything)}
     progress("reading", 0.0)
     train, valid, test = (probe.read(model, audience.data, split, audience.label, seed) for split in ("train", "valid", "test"))
-    row |= probe.latents(model, test) | {"probe, %": 100 * probe.probe(train, valid, test, seed),
+    contents = [probe.as_heard(model, each, seed) for each in (train, valid, test)]
+    row |= probe.latents(model, test) | {"probe, %": 100 * probe.probe(*contents, seed=seed),
+                                       "probe of means, %": 100 * probe.probe(train, valid, test, seed=seed),
                                        "probe, chance, %": 100 / len(test.right.unique())}
     return row, audience.confusion(named)
 

@@ -97,8 +97,7 @@ class Batches(Dataset):
     """The batches of a run from step ``first`` on; each process takes its own numbers."""
 
     def __init__(self, prepared: Prepared, training: Training, first: int, rank: int, world: int) -> None:
-        self.prepared, self.training = prepared, training
-        self.first, self.rank, self.world = first, rank, world
+        self.prepared, self.training, self.first, self.rank, self.world = prepared, training, first, rank, world
 
     def __len__(self) -> int:
         return self.training.steps - self.first
@@ -106,9 +105,8 @@ class Batches(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         if index >= len(self):
             raise IndexError
-        number = (self.first + index) * self.world + self.rank
-        wish = self.training
-        return self.prepared.batch(number, wish.batch, wish.length, wish.seed, wish.weights, wish)
+        number, wish = (self.first + index) * self.world + self.rank, self.training
+        return self.prepared.batch(number, wish.batch, wish.length, wish.seed, wish.weights, wish, wish.pool)
 
 
 class Adapter(lightning.LightningModule):
@@ -200,7 +198,9 @@ class Adapter(lightning.LightningModule):
         return bool(self.trainer.strategy.reduce_boolean_decision(yes, all=False))
 
     def _examine(self) -> Scores:
-        """Score the model on held-out pieces, each process its share; the best model is kept."""
+        """Score the model on held-out pieces, each process its share; the best is kept."""
+        lessons = Batches(self.prepared, self.settings, 0, 0, 1)
+        self.model.settle(lessons[number] for number in range(len(lessons)))
         pages = self.prepared.pages("valid", self.settings.batch, self.settings.length, self.settings.evaluate_pieces)
         with self.trainer.precision_plugin.val_step_context():
             sums = evaluate.sums(self.model, islice(pages, self.global_rank, None, self.trainer.world_size))

@@ -67,7 +67,7 @@ def test_a_report_does_not_flatter():
 
 def test_the_band_learns_too(tmp_path):
     class Noise(Scales):
-        def batch(self, number, size, length, seed, weights=None, variety=None):
+        def batch(self, number, size, length, seed, weights=None, variety=None, pool=8):
             ids = np.random.default_rng([seed, number]).integers(1, 8, (size, length, 3))
             return {"ids": ids + np.array([b.POSITION, 0, 0]), "given": np.arange(length)[None].repeat(size, 0) == 0}
 

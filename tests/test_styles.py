@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -61,6 +62,7 @@ class Fake(Model):
     def __init__(self, config, codec):
         super().__init__(config, codec)
         self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.homes = SimpleNamespace(from_home=lambda content, labels: content)
 
     @property
     def styles(self):
@@ -159,6 +161,16 @@ def test_a_fresh_network_reads_the_style_where_it_stands(data, tells):
     found = probe.probe(train, valid, test)
     assert found == 1 if tells else 0.2 < found < 0.85
     assert found == probe.probe(train, valid, test), "the same seed gives the same"
+
+
+def test_contents_are_heard_as_draws_from_home(data):
+    model = fake(data)
+    model.homes.from_home = lambda content, labels: content - 10 * labels[:, None]
+    test = probe.read(model, data, "test", "style")
+    heard = probe.as_heard(model, test._replace(log=torch.full_like(test.log, -8.0)))
+    assert heard.right.tolist() == test.right.tolist() * probe.DRAWS
+    away = heard.mean - test.mean.repeat(probe.DRAWS, 1) + 10 * heard.right[:, None]
+    assert 0.01 < float(away.std()) < 0.03  # e^-4
 
 
 def test_four_bars_of_a_training_piece_are_a_copy(data):

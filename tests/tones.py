@@ -111,7 +111,7 @@ class Scales:
     def codec(self):
         return self._codec
 
-    def batch(self, number, size, length, seed, weights=None, variety=None):
+    def batch(self, number, size, length, seed, weights=None, variety=None, pool=8):
         random = np.random.default_rng([seed, number])
         ids = 1 + (random.integers(9, size=(size, 1)) + self.step * np.arange(length)) % 9
         ids = np.where(random.random(ids.shape) < 0.1, 1 + random.integers(9, size=ids.shape), ids)

@@ -103,20 +103,21 @@ class Prepared:
         return chances / chances[-1]
 
     def batch(self, number: int, size: int, length: int, seed: int, weights: dict[str, float] | None = None,
-              variety: Variety | None = None) -> Batch:
-        """Return training batch ``number``: ``size`` random windows of at most ``length`` rows."""
+              variety: Variety | None = None, pool: int = POOL) -> Batch:
+        """Return training batch ``number``: ``size`` random windows of at most ``length`` rows. As many batches as
+        ``pool`` says are drawn together and sorted by length."""
         variety = variety or Variety()
-        key = (size, length, seed, variety, tuple(sorted((weights or {}).items())), number // POOL)
+        key = (size, length, seed, variety, tuple(sorted((weights or {}).items())), pool, number // pool)
         if getattr(self, "_pool_key", None) != key:
-            random = np.random.default_rng([seed, number // POOL])
+            random = np.random.default_rng([seed, number // pool])
             if getattr(self, "_chances_key", None) != key[:-1]:
                 self._drawn, self._chances_key = self._chances(length, weights or {}), key[:-1]
-            pieces = np.searchsorted(self._drawn, random.random(POOL * size), side="right")
-            pool = [self._codec.lesson(self.piece("train", n), length, random, variety) for n in pieces.tolist()]
-            pool.sort(key=len)
-            self._pool = [pool[n * size:(n + 1) * size] for n in random.permutation(POOL)]
+            pieces = np.searchsorted(self._drawn, random.random(pool * size), side="right")
+            windows = [self._codec.lesson(self.piece("train", n), length, random, variety) for n in pieces.tolist()]
+            windows.sort(key=len)
+            self._pool = [windows[n * size:(n + 1) * size] for n in random.permutation(pool)]
             self._pool_key = key
-        return self.stack(self._pool[number % POOL])
+        return self.stack(self._pool[number % pool])
 
     def pages(self, split: str, size: int, length: int, limit: int | None = None) -> Iterator[Batch]:
         """Yield batches that together hold every note of a split once; ``limit`` takes so many evenly spread pieces."""

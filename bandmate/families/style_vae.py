@@ -15,8 +15,8 @@ true style as a bare label; "adversarial" takes the style out of the content (se
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, field_validator
@@ -30,7 +30,7 @@ from bandmate.codecs.onsets import Onsets
 from bandmate.families import style_vae_parts as parts
 from bandmate.families.style_vae_adversary import Adversary, turn
 from bandmate.families.style_vae_cells import Cell
-from bandmate.families.style_vae_homes import Homes
+from bandmate.families.style_vae_homes import Homes, settle
 from bandmate.families.style_vae_writer import Writer, mixed
 from bandmate.families.vae_part import divergence, drawn
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
@@ -41,7 +41,7 @@ FIRST = 0.05  # share of the KL term in the first step
 UNTOLD = "untold"
 """The one style of a model that was told none."""
 
-STRETCHES = {"batch": 32, "length": 112, "lr": 2e-3, "transpose": 5, "keep_header": 1.0, "evaluate_pieces": 60,
+STRETCHES = {"batch": 32, "length": 112, "pool": 1, "lr": 2e-3, "transpose": 5, "keep_header": 1.0, "evaluate_pieces": 60,
              "evaluate_every": 250, "keep_every": 500}
 SMALL = {"width": 192, "hearing": 96, "content": 64}
 
@@ -90,8 +90,8 @@ class StyleVaeConfig(Settings):
     apart: Annotated[float, Field(ge=0)] = 5.0
     """Weight of the share of the contents' spread that lies between styles, which are to be told by the style alone."""
     homes: bool = True
-    """Whether each style has a home among the contents, found while learning, from which contents are counted when composing;
-    if not, all have the same."""
+    """Whether each style has a home among the contents, from which contents are counted when composing; if not, all have the
+    same."""
     tau: Annotated[float, Field(gt=0)] = 0.3
     """Temperature of the draws of the style, when it has cooled down."""
     cooling: Annotated[int, Field(ge=0)] = 2000
@@ -119,7 +119,6 @@ class StyleVaeOptions(model.Options):
     """Two MIDI files: the content of the new piece goes from that of the first to that of the second."""
     change: Annotated[float, Field(ge=0, le=1)] = 0.5
     """How much each four bars differ from those before: 0 repeats them, 1 begins anew."""
-
     strength: Annotated[float, Field(ge=0, le=8)] = 1.0
     """How strongly the style is heard: 1 as learnt, 0 not at all, more is more of what sets it apart."""
 
@@ -246,8 +245,6 @@ class StyleVae(Model):
         counted = kl / self.config.content if self.config.per == "latent" else kl * len(ids) / rows
         known = labels >= 0
         label = F.cross_entropy(logits[known], labels[known], reduction="sum") / known.sum().clamp(min=1)
-        if self.training and self.config.homes:
-            self.homes.settle(mean.detach(), log.detach(), labels)
         kept, told_apart = parts.spread(mean, self.config.spread), parts.apart(mean, labels)
         loss = told + self.config.kl_weight * self.share(float(self.seen)) * counted + label + kept
         loss = loss + self.config.apart * told_apart
@@ -265,6 +262,10 @@ class StyleVae(Model):
             losses = turn(self, self.adversary, batch, optimizers, backward)
         self.seen += 1
         return losses
+
+    def settle(self, batches: Iterable[dict[str, Any]]) -> None:
+        if self.config.homes:
+            settle(self, batches)
 
     @torch.no_grad()
     def score(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -284,7 +285,9 @@ class StyleVae(Model):
         return {name: torch.as_tensor(value, dtype=torch.float) for name, value in sums.items()}
 
     def start_from(self, other: Model) -> None:
-        super().start_from(other)
+        """Take the weights of another model; an adversary that it did not have begins anew."""
+        own = {name: value for name, value in self.state_dict().items() if name.startswith("adversary.")}
+        self.load_state_dict({**own, **other.state_dict()})
         self.seen.zero_()
 
     # Composing

@@ -8,11 +8,17 @@ they leave one (whitened) and enter another (coloured), as pictures do that chan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-MEMORY = 2000.0  # stretches of a style that its home remembers
+from bandmate.families import style_vae_parts as parts
+
 LEAST = 1e-4  # variance in every direction
+HEARD = 4096  # stretches of training music from which homes are taken
 
 
 class Homes(nn.Module):
@@ -20,37 +26,62 @@ class Homes(nn.Module):
 
     middles: Tensor
     spreads: Tensor
-    settled: Tensor
 
     def __init__(self, styles: int, content: int) -> None:
         super().__init__()
         self.register_buffer("middles", torch.zeros(styles, content))
         self.register_buffer("spreads", torch.eye(content).repeat(styles, 1, 1))
-        self.register_buffer("settled", torch.zeros(styles))  # stretches that were seen of each
 
     @torch.no_grad()
     def settle(self, mean: Tensor, log: Tensor, labels: Tensor) -> None:
-        """Take in where contents lie, with means and log variances (B, K), of stretches with labels (B,), -1 for none."""
+        """Take homes from where contents lie, with means and log variances (B, K) and labels (B,), -1 for none."""
         for style in labels[labels >= 0].unique().tolist():
             own, variance = mean[labels == style], log[labels == style].exp()
-            share = max(len(own) / MEMORY, len(own) / (float(self.settled[style]) + len(own)))
-            away = own - torch.lerp(self.middles[style], own.mean(0), share)
-            self.middles[style] += share * (own.mean(0) - self.middles[style])
-            spread = away.T @ away / len(own) + torch.diag(variance.mean(0))
-            self.spreads[style] += share * (spread - self.spreads[style])
-            self.settled[style] += len(own)
+            self.middles[style] = own.mean(0)
+            away = own - own.mean(0)
+            self.spreads[style] = away.T @ away / len(own) + torch.diag(variance.mean(0))
 
     def enter(self, content: Tensor, weights: Tensor) -> Tensor:
-        """Return contents (B, K), counted from home, where they lie in the home of a mix of styles (B, S)."""
-        middle, shape = self._home(weights)
-        return middle + (shape @ content.to(middle)[..., None])[..., 0]
+        """Return where contents (B, K), counted from home, lie in that of a mix of styles, (B, S) or one for all (1, S)."""
+        middle, shape, place = self._homes(weights, len(content))
+        return (middle[:, :, None] + shape @ content.to(middle).T)[place, :, torch.arange(len(content), device=place.device)]
 
     def leave(self, content: Tensor, weights: Tensor) -> Tensor:
         """Return contents (B, K) counted from the home of a mix of styles, (B, S) or one for all (1, S)."""
-        middle, shape = self._home(weights)
-        return torch.linalg.solve_triangular(shape, (content - middle)[..., None], upper=False)[..., 0]
+        middle, shape, place = self._homes(weights, len(content))
+        away = torch.linalg.solve_triangular(shape, content.T - middle[:, :, None], upper=False)
+        return away[place, :, torch.arange(len(content), device=place.device)]
 
-    def _home(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        weights = weights.to(self.middles)
-        spread = torch.einsum("bs,skl->bkl", weights, self.spreads)
-        return weights @ self.middles, torch.linalg.cholesky(spread + LEAST * torch.eye(spread.shape[-1], device=spread.device))
+    def from_home(self, content: Tensor, labels: Tensor) -> Tensor:
+        """Return contents (B, K) counted from the home of their style, as when composing; labels (B,), -1 for none."""
+        counted = self.leave(content, F.one_hot(labels.clamp(min=0), len(self.middles)))
+        return torch.where((labels >= 0)[:, None], counted, content)
+
+    def _homes(self, weights: Tensor, contents: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the middle (H, K) and the shape (H, K, K) of each different home, and which is that of each content."""
+        weights, place = weights.to(self.middles).unique(dim=0, return_inverse=True)
+        spread = torch.einsum("hs,skl->hkl", weights, self.spreads)
+        shape = torch.linalg.cholesky(spread + LEAST * torch.eye(spread.shape[-1], device=spread.device))
+        return weights @ self.middles, shape, place.expand(contents)
+
+
+def at_rest(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return means and log variances (B, K), and labels (B,), of the contents of a batch as when composing: without dropout."""
+    ids, labels = parts.hide(torch.as_tensor(batch["ids"]).to(model.codebook.device), model.codec.first)
+    learning = model.encoder.training
+    model.encoder.eval()
+    mean, log, _ = model.hear(ids)
+    model.encoder.train(learning)
+    return mean, log, labels
+
+
+@torch.no_grad()
+def settle(model: Any, batches: Iterable[dict[str, Any]]) -> None:
+    """Take the homes of all styles from training batches. Homes that lag behind the weights tell the style."""
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    for batch in batches:
+        found.append(at_rest(model, batch))
+        if sum(len(labels) for _, _, labels in found) >= HEARD:
+            break
+    if found:
+        model.homes.settle(*(torch.cat(each) for each in zip(*found, strict=True)))

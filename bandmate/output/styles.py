@@ -38,7 +38,9 @@ READINGS = {
     "reconstruction, nats a note": "the part of it that is no KL",
     "style read, %": "held-out stretches of which the model itself names the style",
     "commonest style, %": "what a guess that is always the same gets right of these",
-    "probe, %": "styles that a fresh network reads from the content alone, mean over styles",
+    "probe, %": "styles that a fresh network reads from the content alone, mean over styles; the content is as the decoder "
+                "hears it while learning, drawn, and counted from the home of its style",
+    "probe of means, %": "the same from the means of contents as they are, which is more than the decoder hears",
     "probe, chance, %": "what it gets right without knowing anything",
 }
 """What a measure says; for those of music, `bandmate evaluate` says it."""

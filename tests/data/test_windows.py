@@ -43,6 +43,16 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone(prepared: Prepared) ->
     assert not np.array_equal(first[0], prepared.batch(0, 3, 40, seed=2)["ids"])
 
 
+def test_windows_of_one_length_stand_together_unless_all_are_mixed(prepared: Prepared) -> None:
+    def unlike(pool: int) -> float:
+        """Return how unlike the lengths of the windows of a batch are, on average."""
+        batches = [prepared.batch(n, 3, 400, seed=1, pool=pool)["ids"] for n in range(16)]
+        return float(np.mean([np.ptp((ids[..., 0] != 0).sum(1)) for ids in batches]))
+
+    assert 2 * unlike(8) < unlike(1)
+    np.testing.assert_array_equal(prepared.batch(5, 3, 40, seed=1)["ids"], prepared.batch(5, 3, 40, seed=1, pool=8)["ids"])
+
+
 def test_windows_begin_with_a_header_and_fit(prepared: Prepared) -> None:
     for n in range(20):
         batch = prepared.batch(n, 4, 40, seed=0)
