@@ -133,8 +133,8 @@ class Model(nn.Module, ABC):
         """Take the weights of another model of the same family and Config."""
         self.load_state_dict(other.state_dict())
 
-    def settle(self, batches: Iterable[dict[str, Any]]) -> None:
-        """Work out from training batches what follows from all weights, before the model is examined and kept."""
+    def settle(self, data: Any) -> None:
+        """Work out from training music, prepared data, what follows from all weights, before the model is examined and kept."""
 
     def make_room(self, shapes: dict[str, Any]) -> None:
         """Prepare for weights of these shapes, which are about to be read; for families that grow as they learn."""

@@ -199,8 +199,7 @@ class Adapter(lightning.LightningModule):
 
     def _examine(self) -> Scores:
         """Score the model on held-out pieces, each process its share; the best is kept."""
-        lessons = Batches(self.prepared, self.settings, 0, 0, 1)
-        self.model.settle(lessons[number] for number in range(len(lessons)))
+        self.model.settle(self.prepared)
         pages = self.prepared.pages("valid", self.settings.batch, self.settings.length, self.settings.evaluate_pieces)
         with self.trainer.precision_plugin.val_step_context():
             sums = evaluate.sums(self.model, islice(pages, self.global_rank, None, self.trainer.world_size))

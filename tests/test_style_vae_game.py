@@ -120,3 +120,21 @@ def test_homes_hold_the_contents_of_their_style():
     assert torch.allclose(torch.cov(standard.T), torch.eye(3), atol=0.15)
     assert torch.allclose(homes.enter(standard, there), standard, atol=1e-3)
     assert torch.allclose(homes.leave(homes.enter(standard, here), here), standard, atol=1e-3)
+
+
+def test_homes_are_taken_from_training_music(learnt):
+    class Data:
+        def pages(self, split, size, length, limit):
+            assert (split, limit) == ("train", 400)
+            yield ALL
+
+    model = make(layers=1)
+    model.settle(Data())
+    mean, log, _ = model.encode(ALL["ids"])
+    chorales = mean[:3]
+    assert torch.allclose(model.homes.middles[0], chorales.mean(0), atol=1e-5)
+    by_hand = torch.cov(chorales.T, correction=0) + torch.diag(log[:3].exp().mean(0))
+    assert torch.allclose(model.homes.spreads[0], by_hand, atol=1e-4)
+    without = make(layers=1, homes=False)
+    without.settle(Data())
+    assert torch.equal(without.homes.spreads, make(layers=1).homes.spreads)

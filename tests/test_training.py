@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tones import LENGTH, Guesser, GuesserConfig, Scales, Tones, TonesConfig, register
+from tones import Guesser, GuesserConfig, Scales, Tones, TonesConfig, register
 
 from bandmate import checkpoint
 from bandmate.codecs import CODECS
@@ -212,14 +212,13 @@ def test_a_family_without_a_likelihood_keeps_its_latest_model(tmp_path, monkeypa
 def test_a_model_settles_on_training_music_before_each_examination(tmp_path, monkeypatch):
     settled = []
 
-    def settle(model, batches):
-        settled.append((int(model.calls), [batch["ids"].shape for batch in batches]))
+    def settle(model, data):
+        settled.append((int(model.calls), data.folder))
 
     monkeypatch.setattr(Guesser, "settle", settle)
     monkeypatch.setattr(Guesser, "score", lambda model, batch: settled.append("scored") or {})
     train("guesser", Scales(), tmp_path / "run", Training(steps=12), size="tiny")
-    shapes = [(2, LENGTH, 1)] * 12
-    assert [what for what in settled if what != "scored"] == [(6, shapes), (12, shapes)]
+    assert [what for what in settled if what != "scored"] == [(6, "scales"), (12, "scales")]
     assert [what == "scored" for what in settled[:3]] == [False, True, True]
 
 

@@ -10,6 +10,7 @@ from music_made_here import piece_of
 from bandmate.codecs.onsets import Onsets, OnsetsConfig
 from bandmate.data.windows import Prepared
 from bandmate.families.style_vae import StyleVae
+from bandmate.families.style_vae_homes import settle
 from bandmate.piece import Labels, Piece
 
 CODEC = Onsets(OnsetsConfig(styles=("chorale", "reel")))
@@ -54,5 +55,5 @@ def taught() -> StyleVae:
     for _ in range(LESSONS):
         torch.manual_seed(int(model.seen))
         model.step(ALL, optimizers, torch.Tensor.backward)
-    model.settle([ALL])
+    settle(model, [ALL])
     return model.eval()

@@ -15,7 +15,7 @@ true style as a bare label; "adversarial" takes the style out of the content (se
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import torch
@@ -30,7 +30,7 @@ from bandmate.codecs.onsets import Onsets
 from bandmate.families import style_vae_parts as parts
 from bandmate.families.style_vae_adversary import Adversary, turn
 from bandmate.families.style_vae_cells import Cell
-from bandmate.families.style_vae_homes import Homes, settle
+from bandmate.families.style_vae_homes import BATCH, LONGEST, PIECES, Homes, settle
 from bandmate.families.style_vae_writer import Writer, mixed
 from bandmate.families.vae_part import divergence, drawn
 from bandmate.model import AnyOptions, Model, Progress, Size, unwatched
@@ -263,9 +263,9 @@ class StyleVae(Model):
         self.seen += 1
         return losses
 
-    def settle(self, batches: Iterable[dict[str, Any]]) -> None:
+    def settle(self, data: Any) -> None:
         if self.config.homes:
-            settle(self, batches)
+            settle(self, data.pages("train", BATCH, LONGEST, PIECES))
 
     @torch.no_grad()
     def score(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

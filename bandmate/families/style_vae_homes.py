@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from bandmate.families import style_vae_parts as parts
 
 LEAST = 1e-4  # variance in every direction
-HEARD = 4096  # stretches of training music from which homes are taken
+PIECES, LONGEST, BATCH = 400, 512, 32  # training pieces from which homes are taken; rows of a stretch; stretches at once
 
 
 class Homes(nn.Module):
@@ -77,11 +77,7 @@ def at_rest(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
 
 @torch.no_grad()
 def settle(model: Any, batches: Iterable[dict[str, Any]]) -> None:
-    """Take the homes of all styles from training batches. Homes that lag behind the weights tell the style."""
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
-    for batch in batches:
-        found.append(at_rest(model, batch))
-        if sum(len(labels) for _, _, labels in found) >= HEARD:
-            break
+    """Take the homes of all styles from training music. Homes that lag behind the weights, or are of other keys, tell it."""
+    found = [at_rest(model, batch) for batch in batches]
     if found:
         model.homes.settle(*(torch.cat(each) for each in zip(*found, strict=True)))
