@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from bandmate.codecs.codec import Variety
-from bandmate.data.windows import POOL
 from bandmate.music.files import whole_file
 from bandmate.settings import Settings, UserError
 
@@ -35,7 +34,7 @@ class Training(Variety):
     """Windows of music a step, on each device."""
     length: Annotated[int, Field(ge=8)] = 512
     """Rows of the codec in a window."""
-    pool: Annotated[int, Field(ge=1)] = POOL
+    pool: Annotated[int, Field(ge=1)] = 8
     """Batches that are drawn together and sorted by length, so that little is padded; 1 mixes long and short windows."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Peak learning rate."""

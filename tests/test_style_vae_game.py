@@ -125,7 +125,7 @@ def test_homes_hold_the_contents_of_their_style():
 def test_homes_are_taken_from_training_music(learnt):
     class Data:
         def pages(self, split, size, length, limit):
-            assert (split, limit) == ("train", 400)
+            assert (split, limit) == ("train", 2000)
             yield ALL
 
     model = make(layers=1)

@@ -24,8 +24,6 @@ Kind = TypeVar("Kind", bound=Codec)
 Batch = dict[str, np.ndarray]
 """``ids`` int64 (B, T, F), padded with the codec's padding; ``given`` bool (B, T): rows that are not scored per note."""
 
-POOL = 8  # batches that are drawn together and sorted by length, so that little is padded
-
 
 class Prepared:
     """A folder that `prepare` wrote: memory-mapped ids of the train, valid and test pieces."""
@@ -103,9 +101,9 @@ class Prepared:
         return chances / chances[-1]
 
     def batch(self, number: int, size: int, length: int, seed: int, weights: dict[str, float] | None = None,
-              variety: Variety | None = None, pool: int = POOL) -> Batch:
+              variety: Variety | None = None, pool: int = 8) -> Batch:
         """Return training batch ``number``: ``size`` random windows of at most ``length`` rows. As many batches as
-        ``pool`` says are drawn together and sorted by length."""
+        ``pool`` says are drawn together and sorted by length, so that little is padded."""
         variety = variety or Variety()
         key = (size, length, seed, variety, tuple(sorted((weights or {}).items())), pool, number // pool)
         if getattr(self, "_pool_key", None) != key:

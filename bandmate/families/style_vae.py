@@ -42,7 +42,7 @@ UNTOLD = "untold"
 """The one style of a model that was told none."""
 
 STRETCHES = {"batch": 32, "length": 112, "pool": 1, "lr": 2e-3, "transpose": 5, "keep_header": 1.0, "evaluate_pieces": 60,
-             "evaluate_every": 250, "keep_every": 500}
+             "evaluate_every": 500, "keep_every": 500}
 SMALL = {"width": 192, "hearing": 96, "content": 64}
 
 

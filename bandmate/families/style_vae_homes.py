@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from bandmate.families import style_vae_parts as parts
 
 LEAST = 1e-4  # variance in every direction
-PIECES, LONGEST, BATCH = 400, 512, 32  # training pieces from which homes are taken; rows of a stretch; stretches at once
+PIECES, LONGEST, BATCH = 2000, 512, 128  # training pieces from which homes are taken; rows of a stretch; stretches at once
 
 
 class Homes(nn.Module):
