@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bandmate.codecs.onsets import Onsets
 from bandmate.data.windows import Prepared
 from bandmate.evaluate import held_out
+from bandmate.families.style_vae_homes import KEYS
 from bandmate.families.vae_part import divergence, drawn
 from bandmate.latents import ACTIVE
 from bandmate.model import Model
@@ -49,13 +51,19 @@ class Read(NamedTuple):
 
 @torch.no_grad()
 def read(model: Any, data: Prepared, split: str, label: str, seed: int = 0) -> Read:
-    """Let a model read stretches of pieces whose ``label`` it knows, drawn from a split. Raises UserError if there are none."""
+    """Let a model read stretches of pieces whose ``label`` it knows, drawn from a split. Raises UserError if there are none.
+
+    Each stretch is moved to a key drawn by chance, as while learning: reels are in D and G, but a reel in F is a reel.
+    """
     codec, number = data.codec(), {name: n for n, name in enumerate(model.styles)}
     rows = [row for row in data.pieces if row["split"] == split and row[label] in number]
     stretches: list[tuple[np.ndarray, int]] = []
-    for at in np.random.default_rng(seed).permutation(len(rows)).tolist():
+    random = np.random.default_rng(seed)
+    for at in random.permutation(len(rows)).tolist():
         if len(stretches) < STRETCHES:
             pages = codec.pages(data.piece(split, int(rows[at]["index"])), LENGTH)
+            if isinstance(codec, Onsets):
+                pages = [codec.moved(page, KEYS, random) for page in pages]
             stretches += [(page, number[rows[at][label]]) for page in pages]
     if not stretches:
         raise UserError(f"no piece of '{split}' in '{data.folder}' has a {label} that the model knows and is long enough to "

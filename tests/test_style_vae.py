@@ -166,13 +166,13 @@ def test_grus_in_both_directions_are_those_of_torch():
 
 
 def test_styles_write_different_pieces_and_the_same_after_saving(learnt, tmp_path):
-    options = learnt.Options(bars=6, variants=2, seed=3, style="chorale", instruments=("flute",), key="C major", metre="3/4",
+    options = learnt.Options(bars=6, variants=2, seed=5, style="chorale", instruments=("flute",), key="C major", metre="3/4",
                              tempo=90, pitches=("flute:C3-C6",))
     pieces = learnt.generate(options)
     for piece in pieces:
         check_answer(piece, options)
     assert table(pieces[0]) != table(pieces[1])
-    assert table(learnt.generate(options.replace(seed=4, variants=1))[0]) == table(pieces[1])
+    assert table(learnt.generate(options.replace(seed=6, variants=1))[0]) == table(pieces[1])
     other, *_ = learnt.generate(options.replace(style="reel"))
     assert table(other) != table(pieces[0])
     checkpoint.save(learnt, tmp_path / "m.safetensors", Card(family="style_vae"))

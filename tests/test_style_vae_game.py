@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from two_styles import ALL, BATCH, CODEC, make, taught
@@ -128,9 +129,11 @@ def test_homes_are_taken_from_training_music(learnt):
             assert (split, limit) == ("train", 2000)
             yield ALL
 
-    model = make(layers=1)
+    model, random = make(layers=1), np.random.default_rng(0)
     model.settle(Data())
-    mean, log, _ = model.encode(ALL["ids"])
+    moved = np.stack([CODEC.moved(ids, 5, random) for ids in ALL["ids"].numpy()])
+    assert len(set((moved[:, 1, 0] - ALL["ids"][:, 1, 0].numpy()).tolist())) > 2, "in many keys"
+    mean, log, _ = model.encode(torch.from_numpy(moved))
     chorales = mean[:3]
     assert torch.allclose(model.homes.middles[0], chorales.mean(0), atol=1e-5)
     by_hand = torch.cov(chorales.T, correction=0) + torch.diag(log[:3].exp().mean(0))

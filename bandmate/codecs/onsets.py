@@ -192,8 +192,11 @@ class Onsets(Solo):
         named = random.random() < variety.keep_header
         top = self.header(self.labels[ids[0, KEY] - LABEL] if named and ids[0, KEY] >= LABEL else None, bar)
         rows = np.concatenate([top, self.cut(kept, bar)])[:max(length, 2)]
-        keys = [shift for shift in self.shifts(rows) if abs(shift) <= variety.transpose]
-        return self.transpose(rows, int(random.choice(keys)))
+        return self.moved(rows, variety.transpose, random)
+
+    def moved(self, ids: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
+        """Move ids to another key, drawn by chance among those at most so many semitones away."""
+        return self.transpose(ids, int(random.choice([shift for shift in self.shifts(ids) if abs(shift) <= most])))
 
     def shifts(self, ids: np.ndarray) -> list[int]:
         keys = ids[self.is_note(ids), KEY].astype(np.int64) - self.first

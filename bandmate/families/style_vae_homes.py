@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from bandmate.families import style_vae_parts as parts
 
 LEAST = 1e-4  # variance in every direction
+KEYS = 5  # semitones by which music is moved at most, as while learning: the key is no part of a style
 PIECES, LONGEST, BATCH = 2000, 512, 128  # training pieces from which homes are taken; rows of a stretch; stretches at once
 
 
@@ -77,7 +79,9 @@ def at_rest(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
 
 @torch.no_grad()
 def settle(model: Any, batches: Iterable[dict[str, Any]]) -> None:
-    """Take the homes of all styles from training music. Homes that lag behind the weights, or are of other keys, tell it."""
-    found = [at_rest(model, batch) for batch in batches]
+    """Take the homes of all styles from training music, in many keys: a tune that changes its manner stays in its own."""
+    random = np.random.default_rng(0)
+    found = [at_rest(model, {"ids": np.stack([model.codec.moved(ids, KEYS, random) for ids in np.asarray(batch["ids"])])})
+             for batch in batches]
     if found:
         model.homes.settle(*(torch.cat(each) for each in zip(*found, strict=True)))

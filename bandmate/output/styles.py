@@ -117,8 +117,8 @@ def draw_adversaries(models: Sequence[str], folder: Path) -> list[Path]:
     drawn = []
     for model in dict.fromkeys(models):
         rows = [row for row in Run(model).rows() if all(row.get(name) for name in BOTH)] if Path(model).is_dir() else []
-        if rows:
-            drawn.append(_save(_twins(rows), folder / f"adversary-{Path(model).resolve().name}.png"))
+        if rows[1:]:  # the first is a mean over steps of which some came before the first turn
+            drawn.append(_save(_twins(rows[1:]), folder / f"adversary-{Path(model).resolve().name}.png"))
     return drawn
 
 
