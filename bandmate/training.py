@@ -119,10 +119,9 @@ class Adapter(lightning.LightningModule):
         self.model, self.keeper, self.run = keeper.model, keeper, keeper.run
         self.prepared, self.settings, self.resume = prepared, settings, resume
         self.progress, self.on_evaluate = progress, on_evaluate
-        self.past_seconds = 0.0
+        self.past_seconds, self.stop_asked = 0.0, False
         self.row: dict[str, float] = {}
         self.ended: Ended = "running"
-        self.stop_asked = False
 
     # Lightning's hooks, in the order in which they are called
 
@@ -161,13 +160,15 @@ class Adapter(lightning.LightningModule):
         torch.nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.grad is not None], self.settings.clip)
 
     def on_train_batch_end(self, outputs: object, batch: object, batch_index: int) -> None:
-        step = self.keeper.step
-        self.ended = self._why_stop()
+        step, self.ended = self.keeper.step, self._why_stop()
         stops = self.ended != "running"
         examined = step % self.settings.evaluate_every == 0 or self.ended in ("finished", "minutes")
         if examined or step % WRITE_EVERY == 0:
             self._write_row(self._examine() if examined else Scores())
         if stops or step % self.settings.keep_every == 0 or time.monotonic() - self.saved > SAVE_SECONDS:
+            self._save()
+        if self.ended == "interrupted":  # saved already, for this may take a minute
+            self.model.settle(self.prepared)
             self._save()
         if stops or examined:
             self._report()

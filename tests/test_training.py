@@ -222,6 +222,14 @@ def test_a_model_settles_on_training_music_before_each_examination(tmp_path, mon
     assert [what == "scored" for what in settled[:3]] == [False, True, True]
 
 
+def test_a_model_that_is_stopped_early_settles_before_it_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(Guesser, "settle", lambda model, data: model.embed.weight.data.fill_(7))
+    with pytest.raises(Interrupted):
+        train("guesser", Scales(), tmp_path / "run", Training(steps=12), size="tiny",
+              progress=lambda now, steps, row: os.kill(os.getpid(), signal.SIGINT) if now == 2 else None)
+    assert (checkpoint.load(tmp_path / "run" / "last.safetensors").embed.weight == 7).all()
+
+
 def test_watchers_hear_of_every_step_and_examination(tmp_path):
     steps, pictures = [], []
     train("guesser", Scales(), tmp_path / "run", Training(steps=12), size="tiny",
